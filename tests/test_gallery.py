@@ -33,7 +33,7 @@ print("figures:", figures)
 
 def test_six_pages_know_of_data():
     assert len(WITH_DATA) == 6
-    assert len(PAGES) == 10
+    assert len(PAGES) == 11
 
 
 @pytest.mark.parametrize("page", WITH_DATA, ids=lambda page: page.stem)

@@ -17,7 +17,7 @@ from numpyro.distributions import Distribution, constraints
 from goalinf import display
 from goalinf.agents.agent import Agent, By, SingleAgent, single_agent
 from goalinf.agents.composed_agent import plan_to_depths
-from goalinf.agents.policy import Policy
+from goalinf.agents.policy import PlannedValues, Policy
 from goalinf.checks import check_choice
 from goalinf.planning.log_space import safe_log
 from goalinf.planning.parameters import SHARE, Dims, Parameter
@@ -228,4 +228,7 @@ class MixtureAgent(Agent):
 def _at_decision(policy: Policy, number: int) -> Policy:
     """Select the stationary policy of one decision."""
     log_probs, values = policy.log_probs[..., number, :, :], policy.values[..., number, :]
-    return dataclasses.replace(policy, log_probs=log_probs, values=values)
+    planned = policy.planned
+    if planned is not None:
+        planned = PlannedValues(planned.action[..., number, :, :], planned.state[..., number, :])
+    return dataclasses.replace(policy, log_probs=log_probs, values=values, planned=planned)

@@ -23,11 +23,11 @@ from goalinf.agents.parts.choice import ChoiceRule, Softmax
 from goalinf.agents.parts.noise import Available, LogProbs, Noise, NoNoise
 from goalinf.agents.parts.planners import Planner
 from goalinf.agents.parts.value_iteration import ValueIteration
-from goalinf.agents.policy import Policy
+from goalinf.agents.policy import PlannedValues, Policy
 from goalinf.planning.bellman import choosable
 from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.planning.solution import Plan
-from goalinf.precision import cast, on_host
+from goalinf.precision import cast, namespace, on_host
 from goalinf.rewards import Reward, StateReward, ended, pinned
 from goalinf.types import Numeric
 from goalinf.worlds import MDP
@@ -305,4 +305,14 @@ class PlanningAgent(SingleModeAgent):
         if not on_host(agent, mdp, reward, planned):
             agent, reward, factor, planned = cast((agent, reward, factor, planned))
         log_probs, over = agent.acts(mdp, reward, factor * planned.q)
-        return Policy(log_probs, factor * planned.values, over, planned.residual)
+        values = agent._in_utility(planned)
+        return Policy(log_probs, factor * planned.values, over, planned.residual, planned=values)
+
+    def _in_utility(self, planned: Plan) -> PlannedValues | None:
+        """Return Q and V of a plan of the scaled reward, in utility; None where the agent does not plan."""
+        if not self.planner.plans:
+            return None
+        scale = self._choice_model()[0].scale
+        xp = namespace(scale, planned.q)
+        positive = xp.where(xp.asarray(scale) > 0, scale, xp.nan)
+        return PlannedValues(planned.q / positive, planned.values / positive)

@@ -16,7 +16,9 @@ steps at once.
 from __future__ import annotations
 
 import abc
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -55,6 +57,8 @@ class Policy(eqx.Module):
         Initial distribution and transitions of the hidden mode.
     memory : Memory, optional
         Memory by which earlier steps change the log-probabilities.
+    planned : PlannedValues, optional
+        Values in utility, where the planner has them.
     """
 
     log_probs: Float[Array | np.ndarray, "*M S A"]
@@ -63,11 +67,45 @@ class Policy(eqx.Module):
     residual: Float[Array | np.ndarray, "*G"]
     modes: HiddenModes | None = None
     memory: Memory[Any, Any, Any] | None = None
+    planned: PlannedValues | None = None
 
     @property
     def simple(self) -> bool:
         """True where action probabilities depend only on the state and the time."""
         return self.modes is None and self.memory is None
+
+
+class PlannedValues(eqx.Module):
+    """Values that a planner assigns, in utility; NaN at an inverse temperature of 0 that is the scale of the plan.
+
+    Parameters
+    ----------
+    action : float (A, S), (T, A, S), (M, A, S) or (M, T, A, S)
+        Q, with the axes of :class:`Policy`.
+    state : float (S,), (T, S), (M, S) or (M, T, S)
+        V.
+    """
+
+    action: Float[Array | np.ndarray, "*M A S"]
+    state: Float[Array | np.ndarray, "*M S"]
+
+
+class Learned(NamedTuple):
+    """Values and prediction errors of learners at T steps of N trajectories, in utility.
+
+    Parameters
+    ----------
+    values : float (T, A, N)
+        Value of every action in the state of the step, before its outcome.
+    error : float (T, N)
+        Prediction error of the recorded action; NaN where nothing is learned.
+    parts : mapping from name to float (T, N)
+        Further values of the recorded action, of which the learner's value is made; NaN where there are none.
+    """
+
+    values: Array
+    error: Array
+    parts: Mapping[str, Array] = MappingProxyType({})
 
 
 class Step(eqx.Module):
@@ -78,7 +116,7 @@ class Step(eqx.Module):
     state, action, following : int (N,)
         State, action and next state.
     observed : bool (N,)
-        True where the action was observed.
+        True where the action was observed; it was chosen or forced.
     outcomes : float (A, N), optional
         Recorded outcomes of all actions; NaN where unknown.
     """
@@ -143,6 +181,10 @@ class Memory(eqx.Module, Generic[_Content, _Seen, _Signal]):
     @abc.abstractmethod
     def seen(self, start: _Content, steps: Step) -> _Seen:
         """Return what :meth:`read` returns before the update of each step, with a leading axis of steps."""
+
+    def learned(self, start: _Content, steps: Step) -> Learned | None:
+        """Return values and prediction errors at every step; None for a memory that holds no values."""
+        return None
 
 
 class HiddenModes(eqx.Module):

@@ -23,6 +23,7 @@ from goalinf.behavior.levels import Levels
 from goalinf.behavior.plans import AgentPlans
 from goalinf.behavior.roll_out import Gaps, drawn_options, hidden_slips, recorded_states, roll_out_one_of
 from goalinf.behavior.scores import believed_modes, chained
+from goalinf.behavior.step_values import Quantities, step_values
 from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Observations, Trajectories
 from goalinf.data.matching.fitting import check_numbers
@@ -38,12 +39,12 @@ class Behavior(dist.Distribution):
     r"""Distribution of observations of an agent, given world and reward.
 
     Its value is a :class:`~goalinf.Trajectories`, or other :class:`~goalinf.data.Observations`, which define their own
-    log-probability. Samples are trajectories. The log-probability of trajectories is that of the observed actions,
+    log-probability. Samples are trajectories. The log-probability of trajectories is that of the choices,
     :math:`\sum_{n,t} \log \pi(a_{nt} \mid s_{nt})`; the transition probabilities of the world depend neither on the
-    agent nor on the reward and are left out. Missing actions and padding contribute nothing. All other actions are
-    scored under every reward, including the actions in and after a goal that has been reached: rewards are compared on
-    the same actions. A simulated episode ends at its goal. A stationary policy is scored on the counts of unique pairs
-    of state and action, so that the cost does not grow with the data.
+    agent nor on the reward and are left out. Missing actions, forced actions and padding contribute nothing. All other
+    actions are scored under every reward, including the actions in and after a goal that has been reached: rewards are
+    compared on the same actions. A simulated episode ends at its goal. A stationary policy is scored on the counts of
+    unique pairs of state and action, so that the cost does not grow with the data.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ class Behavior(dist.Distribution):
     reward : Reward or mapping from context to Reward
         Reward of the agent.
     like : Trajectories, optional
-        Data set from which samples take starts, lengths, missing actions, subjects and contexts.
+        Data set from which samples take starts, lengths, missing and forced actions, subjects and contexts.
     contexts : sequence, optional
         Names of the contexts that are planned for; default: the contexts of ``like``, or all of the mappings. Data
         without names of contexts number them in this order.
@@ -247,7 +248,7 @@ class Behavior(dist.Distribution):
         return self.agent.log_weights, self._scored(partial(self._by_option, unit), value)
 
     def log_prob_by(self, unit: str, value: Observations) -> Float[Array | np.ndarray, N * T]:
-        """Compute the log-probability of every item of a unit of the data, in nats; zero where nothing was observed.
+        """Compute the log-probability of every item of a unit of the data, in nats; zero where nothing was chosen.
 
         The log-probability of a ``"step"`` is given the earlier actions of its trajectory. Where each subject is one of
         several agents, all are given the earlier items of the same subject. Under a mixture with ``by="data"``, the
@@ -279,8 +280,8 @@ class Behavior(dist.Distribution):
 
         The modes are those of the agent: the goals of :func:`~goalinf.agents.switching` in their order, pursuing and
         having abandoned (:func:`~goalinf.agents.abandoning`), the subgoals and the goal itself
-        (:func:`~goalinf.agents.subgoal`), options. At a missing action only the transition kernel changes the
-        posterior; after the end of a trajectory it is constant.
+        (:func:`~goalinf.agents.subgoal`), options. At a missing or a forced action only the transition kernel changes
+        the posterior; after the end of a trajectory it is constant.
 
         Raises
         ------
@@ -304,9 +305,43 @@ class Behavior(dist.Distribution):
             )
         return self._scored(lambda data: jnp.exp(believed_modes(self.policy, data)), value)
 
+    def step_values(self, value: Trajectories) -> Quantities:
+        """Compute what the agent expected, chose and learned at every step, given the earlier steps.
+
+        Parameters
+        ----------
+        value : Trajectories
+            Observed behavior.
+
+        Returns
+        -------
+        dict
+            Arrays ``(N, T)``, by the names of :func:`goalinf.workflow.regressors`, which describes them; ``"values"``
+            of all actions of a learner ``(N, T, A)``, and the posterior after every step of the options of a mixture,
+            ``"options"`` ``(N, T, K)``, or of hidden modes, ``"modes"`` ``(N, T, M)``. Entries of missing actions and
+            padding have no meaning, nor have probabilities of forced actions.
+
+        Examples
+        --------
+        >>> import goalinf as gi
+        >>> arms = gi.bandit(["A", "B"])
+        >>> data = gi.Trajectories.of([[0, 0, 0, -1]], [[0, 0, 1]], outcomes=[[1.0, 1.0, -2.0]])
+        >>> agent = gi.agents.rescorla_wagner(learning_rate=0.5, beta=1.0)
+        >>> gi.Behavior(arms, agent, gi.RecordedReward()).step_values(data)["prediction_error"].tolist()
+        [[1.0, 0.5, -2.0]]
+        """
+        check_kind("value", value, Trajectories, "trajectories, such as gi.simulate makes")
+        return self._scored(self._step_values, value)
+
+    def _step_values(self, value: Trajectories) -> Quantities:
+        group = jnp.arange(value.n_trajectories) if self.agent.by is None else self._group(value)
+        return step_values(self.policies, jnp.asarray(self.agent.log_weights), group, value)
+
     @takes_key
     def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Trajectories:
-        """Sample trajectories with the starts, lengths and missing actions of ``like``.
+        """Sample trajectories with the starts, lengths, missing and forced actions of ``like``.
+
+        A forced action that a sampled state does not offer is recorded, and refused where the sample is scored.
 
         Raises
         ------
@@ -357,4 +392,5 @@ class Behavior(dist.Distribution):
             context=jnp.asarray(like.context),
             contexts=like.unlabeled().contexts,
             outcomes=outcomes,
+            forced=None if like.forced is None else alive & jnp.asarray(like.forced),
         )

@@ -23,10 +23,21 @@ from goalinf.worlds import MDP, World
 
 
 class Gaps(NamedTuple):
-    """Steps ``(N, T)`` with a missing action, and the steps among them without any action, at which the state stays."""
+    """Steps ``(N, T)`` at which nothing is chosen.
+
+    Parameters
+    ----------
+    missing : bool (N, T)
+        Steps with a missing action.
+    missed : bool (N, T)
+        Steps among them without any action, at which the state stays.
+    forced : int (N, T), optional
+        Number of the forced action, -1 where none is forced.
+    """
 
     missing: Array
     missed: Array
+    forced: Array | None = None
 
     @classmethod
     def of(cls, mdp: MDP, like: Trajectories, condition: Array | np.ndarray, one_world: bool) -> Gaps:
@@ -38,7 +49,8 @@ class Gaps(NamedTuple):
         returns = loops.any(axis=(-2, -1))
         now = jnp.maximum(states[:, :-1], 0)
         returns = returns[now] if one_world else returns[condition[:, None], now]
-        return cls(missing, missing & (states[:, 1:] == states[:, :-1]) & ~returns)
+        forced = None if like.forced is None else jnp.where(jnp.asarray(like.forced), jnp.asarray(like.actions), -1)
+        return cls(missing, missing & (states[:, 1:] == states[:, :-1]) & ~returns, forced)
 
 
 def roll_out(
@@ -58,8 +70,9 @@ def roll_out(
 
     Hidden modes and memories are updated by the kernels that also score them. ``slip`` is the probability of an
     execution error: the world moves by a random available action instead of the recorded one; None for no errors. A
-    missing action does not change a memory, in simulation as in scoring. ``outcomes`` (N, T, A) or (N, T, S, A) are
-    those from which agents learn, and ``given`` (N, T+1) are states that follow whatever is chosen.
+    missing action does not change a memory, in simulation as in scoring, and a forced action replaces the choice.
+    ``outcomes`` (N, T, A) or (N, T, S, A) are those from which agents learn, and ``given`` (N, T+1) are states that
+    follow whatever is chosen.
     """
     policy = cast(policy)
     successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
@@ -80,7 +93,7 @@ def roll_out(
         log_probs = policy.log_probs[(numbers, *in_mode, *((t,) if timed else ()), state)]
         if memory is not None:
             log_probs = memory.adjust(memory.read(past, state), log_probs.T).T
-        action = jax.random.categorical(choose, log_probs)
+        action = _made(jax.random.categorical(choose, log_probs), gap)
         index = (state,) if one_world else (context, state)
         executed = action if slip is None else _slipped(move, action, jnp.asarray(mdp.available)[index], slip)
         slot = jax.random.categorical(move, jnp.log(probabilities[(*index, executed)]))
@@ -108,6 +121,13 @@ def roll_out(
     by_step = keys, jnp.arange(steps), gaps_by_step, outcomes_by_step, None if given is None else given.T[1:]
     (final, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), by_step)
     return jnp.concatenate([states, final[None]]).T, actions.T, alive.T
+
+
+def _made(chosen: Array, gap: Gaps | None) -> Array:
+    """Return the actions of a step: the chosen ones, or those that were forced."""
+    if gap is None or gap.forced is None:
+        return chosen
+    return jnp.where(gap.forced >= 0, gap.forced, chosen).astype(chosen.dtype)
 
 
 def _by_trajectory(axis: int | None, part: HiddenModes, method: str, *arguments: PyTree) -> Any:
@@ -165,7 +185,7 @@ compiled_roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))
 def roll_out_like(
     key: Array, agent: SingleAgent, policy: Policy, worlds: Sequence[World], data: Trajectories
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Simulate as :func:`roll_out` from the starts of a data set, with its missing actions; on the host.
+    """Simulate as :func:`roll_out` from the starts of a data set, with its missing and forced actions; on the host.
 
     The policy has an axis of contexts; there is one world per context, or one for all.
     """

@@ -1,7 +1,8 @@
 """Scores: exact log-probability of actions under policies, also of agents with hidden modes or a memory.
 
-Every observed action is scored under every policy, also after a goal of its reward: rewards are compared on the same
-actions. Data with actions after a terminal state of the world are refused by ``data.fitting.check_fits``.
+Every choice is scored under every policy, also after a goal of its reward: rewards are compared on the same actions.
+Forced actions change memories and are not scored. Data with actions after a terminal state of the world are refused by
+``data.fitting.check_fits``.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ _Signal = TypeVar("_Signal")
 
 
 def score(policy: Policy, data: Recorded) -> Any:
-    """Return the log-probability of all observed actions under policies with a leading context axis."""
+    """Return the log-probability of all choices under policies with a leading context axis."""
     if not _counts(policy):
         return score_steps(policy, data).sum()
     return _score_cells(policy, data).sum()
 
 
 def score_subjects(policy: Policy, data: Recorded) -> Float[Array, " N"]:
-    """Return the log-probability of the observed actions of every subject with trajectories, in order of their numbers.
+    """Return the log-probability of the choices of every subject with trajectories, in order of their numbers.
 
     There are no more subjects than trajectories; entries after the last subject are zero.
     """
@@ -64,6 +65,16 @@ def chained(
     group : int (N,)
         Group of every item.
     """
+    scores_before, scores_until = accumulated(scores, group)
+    log_given, log_joint = (logsumexp(log_weights[:, None] + x, axis=0) for x in (scores_before, scores_until))
+    possible = log_given > -jnp.inf  # after an impossible item no conditional probability is defined
+    return jnp.where(possible, log_joint - jnp.where(possible, log_given, 0.0), 0.0)
+
+
+def accumulated(
+    scores: Float[Array, "K N"], group: Int[Array, " N"]
+) -> tuple[Float[Array, "K N"], Float[Array, "K N"]]:
+    """Add the scores of the items of each group, in their order: of all items before each one, and up to it."""
     order = jnp.argsort(group, stable=True)
     ranked, scores = group[order], scores[:, order]
     group_starts = jnp.append(True, ranked[1:] != ranked[:-1])
@@ -74,10 +85,7 @@ def chained(
 
     scores_until, _ = lax.associative_scan(add, (scores, jnp.broadcast_to(group_starts, scores.shape)), axis=1)
     scores_before = jnp.where(group_starts, 0.0, jnp.roll(scores_until, 1, axis=1))
-    log_given, log_joint = (logsumexp(log_weights[:, None] + x, axis=0) for x in (scores_before, scores_until))
-    possible = log_given > -jnp.inf  # after an impossible item no conditional probability is defined
-    ratios = jnp.where(possible, log_joint - jnp.where(possible, log_given, 0.0), 0.0)
-    return jnp.zeros_like(log_joint).at[order].set(ratios)
+    return jnp.zeros_like(scores).at[:, order].set(scores_before), jnp.zeros_like(scores).at[:, order].set(scores_until)
 
 
 def _counts(policy: Policy) -> bool:
@@ -112,7 +120,7 @@ def unplanned(policy: Policy, context: Numeric) -> Array:
 
 
 def score_steps(policy: Policy, data: Recorded) -> Float[Array | np.ndarray, "*G N T"]:
-    """Return the log-probability of every observed action given the earlier actions; zero elsewhere.
+    """Return the log-probability of every choice given the earlier actions; zero elsewhere.
 
     The policies have an axis of contexts, and may have further axes in front of it.
     """
@@ -131,27 +139,28 @@ def score_steps(policy: Policy, data: Recorded) -> Float[Array | np.ndarray, "*G
         )
     if not policy.simple:
         return _filtered(policy, data, "scores")
-    xp = namespace(policy.log_probs, data.states, data.actions, data.observed, data.context)
+    choices = data.choices
+    xp = namespace(policy.log_probs, data.states, data.actions, choices, data.context)
     log_probs, states = xp.asarray(policy.log_probs), xp.maximum(data.states[:, :steps], 0)
     context = policy_number(policy, data.context[:, None])
     rows = context if horizon is None else context * horizon + np.arange(steps)
     scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + data.actions)
     if xp is jnp:
         outside = _outside(policy, states, data.actions) | unplanned(policy, data.context)[:, None]
-        return jnp.where(outside, jnp.nan, jnp.where(data.observed, scores, 0.0))
-    np.copyto(scores, 0.0, where=~data.observed)
+        return jnp.where(outside, jnp.nan, jnp.where(choices, scores, 0.0))
+    np.copyto(scores, 0.0, where=~choices)
     return scores
 
 
 def acts_on(policy: Policy, data: Recorded) -> Bool[np.ndarray, "*G N T"]:
-    """Return True where an observed action is made in or after a state that ends the episode; on the host.
+    """Return True where a choice is made in or after a state that ends the episode; on the host.
 
     The policies have an axis of contexts, and may have further axes in front of it.
     """
     states = np.maximum(data.states[:, :-1], 0)
     context = policy_number(policy, data.context[:, None])
     over = _entries(np.asarray(policy.ended), 2, context * policy.ended.shape[-1] + states)
-    return np.logical_or.accumulate(over, axis=-1) & data.observed
+    return np.logical_or.accumulate(over, axis=-1) & data.choices
 
 
 def _entries(array: Numeric, axes: int, numbers: Numeric) -> Any:
@@ -173,17 +182,20 @@ def horizon_of(policy: Policy) -> int | None:
 
 # -- hidden modes and memories -------------------------------------------------------------------
 
-Output = Literal["scores", "modes"]
+Output = Literal["scores", "modes", "expected modes"]
 
 
-def believed_modes(policy: Policy, data: Recorded) -> Float[Array, "N T M"]:
-    """Return the log posterior probability of every mode at each step, given the actions up to and including it."""
-    return _filtered(policy, data, "modes")
+def believed_modes(policy: Policy, data: Recorded, *, before: bool = False) -> Float[Array, "N T M"]:
+    """Return the log posterior probability of every mode at each step, given the actions up to and including it.
+
+    With ``before``, given the earlier actions only.
+    """
+    return _filtered(policy, data, "expected modes" if before else "modes")
 
 
 def _filtered(policy: Policy, data: Recorded, output: Output) -> Any:
     """Return :func:`score_steps`, or the posterior of the modes, by a forward filter over modes and memory."""
-    arrays = data.states, data.actions, data.observed, data.lengths, data.context, data.outcomes
+    arrays = data.states, data.actions, data.observed, data.choices, data.lengths, data.context, data.outcomes
     policy, *steps = cast((policy, *arrays))
     traced = isinstance(policy.log_probs, jax.core.Tracer) or isinstance(steps[0], jax.core.Tracer)
     return (_filter_all if traced else _filter_compiled)(policy, output, *steps)
@@ -192,18 +204,17 @@ def _filtered(policy: Policy, data: Recorded, output: Output) -> Any:
 def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
     if policy.ended.ndim > 2:
         return jax.vmap(lambda single_policy: _filter_all(single_policy, output, *steps))(policy)
-    states, actions, observed, lengths, context, outcomes = steps
+    states, actions, observed, choices, lengths, context, outcomes = steps
     by_condition = policy.ended.shape[0] > 1
     number = policy_number(policy, context)
-    state, action, following = (jnp.maximum(x, 0).T for x in (states[:, :-1], actions, states[:, 1:]))
-    now = Step(state, action, following, observed.T, outcomes_at(outcomes, state.T, *policy.log_probs.shape[-2:]))
-    scores = jnp.where(now.observed, _chosen(policy, jnp.broadcast_to(number, context.shape), now), 0.0)
+    now = step_records(policy, states, actions, observed, outcomes)
+    scores = jnp.where(choices.T, _chosen(policy, jnp.broadcast_to(number, context.shape), now), 0.0)
     scores = jnp.where(_outside(policy, now.state, now.action), jnp.nan, scores)
     if policy.modes is None:
         result = scores.T
     else:
         filter_each = jax.vmap(partial(_filter, policy, output), (0 if by_condition else None, -1, 0, 0, 0))
-        result = filter_each(number, scores, jnp.maximum(states, 0), observed, lengths)
+        result = filter_each(number, scores, jnp.maximum(states, 0), choices, lengths)
     wrong = unplanned(policy, context).reshape(-1, *(1,) * (result.ndim - 1))
     return jnp.where(wrong, jnp.nan, result)
 
@@ -232,36 +243,60 @@ def outcomes_at(
     return jnp.moveaxis(outcomes, 0, -1)
 
 
-def _chosen(policy: Policy, number: Int[Array, " N"], steps: Step) -> Float[Array, "*M T N"]:
-    """Return the log-probability of the action of every step, in every mode; only the memory is in a loop."""
+def step_records(
+    policy: Policy,
+    states: Int[Array, "N visits"],
+    actions: Int[Array, "N T"],
+    observed: Bool[Array, "N T"],
+    outcomes: Array | None,
+) -> Step:
+    """Return the steps of all trajectories as memories expect them, with a leading axis of steps."""
+    state, action, following = (jnp.maximum(x, 0).T for x in (states[:, :-1], actions, states[:, 1:]))
+    return Step(state, action, following, observed.T, outcomes_at(outcomes, state.T, *policy.log_probs.shape[-2:]))
+
+
+def state_cells(policy: Policy, number: Int[Array, " N"], steps: Step) -> tuple[Any, ...]:
+    """Return the index of the states of all steps in arrays of a policy, which yields axes ``(T, N, …)``."""
     times = () if horizon_of(policy) is None else (jnp.arange(len(steps.state))[:, None],)
     every_mode = () if policy.modes is None else (slice(None),)
-    cell = (number, *every_mode, *times, steps.state)
-    if policy.memory is None:
-        return jnp.moveaxis(policy.log_probs[(*cell, steps.action)], 2, 0)  # with modes: else nothing is filtered
-    memory = policy.memory.of_trajectories(number)
-    n_states, n_actions = policy.log_probs.shape[-2:]
-    start = memory.start(n_states, n_actions, len(number), policy.log_probs.dtype)
-    seen = memory.seen(start, steps)
-    rows = jnp.moveaxis(policy.log_probs[cell], 1, -1)  # (T, A, N), or (T, M, A, N)
-    rows = memory.adjust(seen, rows if policy.modes is None else jnp.moveaxis(rows, 1, 0))
-    is_chosen = jnp.arange(n_actions)[:, None] == steps.action[:, None]
+    return (number, *every_mode, *times, steps.state)
+
+
+def _chosen(policy: Policy, number: Int[Array, " N"], steps: Step) -> Float[Array, "*M T N"]:
+    """Return the log-probability of the action of every step, in every mode; only the memory is in a loop."""
+    if policy.memory is None:  # with modes: else nothing is filtered
+        return jnp.moveaxis(policy.log_probs[(*state_cells(policy, number, steps), steps.action)], 2, 0)
+    rows = action_rows(policy, number, steps)
+    is_chosen = jnp.arange(rows.shape[-2])[:, None] == steps.action[:, None]
     return jnp.where(is_chosen, rows, 0.0).sum(axis=-2)
 
 
+def action_rows(policy: Policy, number: Int[Array, " N"], steps: Step) -> Float[Array, "*M T A N"]:
+    """Return the log-probabilities of all actions at every step, in every mode, given the earlier steps."""
+    rows = jnp.moveaxis(policy.log_probs[state_cells(policy, number, steps)], 1, -1)  # (T, A, N), or (T, M, A, N)
+    rows = rows if policy.modes is None else jnp.moveaxis(rows, 1, 0)
+    if policy.memory is None:
+        return rows
+    memory = policy.memory.of_trajectories(number)
+    n_states, n_actions = policy.log_probs.shape[-2:]
+    start = memory.start(n_states, n_actions, len(number), policy.log_probs.dtype)
+    return memory.adjust(memory.seen(start, steps), rows)
+
+
 def _filter(
-    policy: Policy, output: Output, c: Array | int, scores: Array, states: Array, observed: Array, length: Array
+    policy: Policy, output: Output, c: Array | int, scores: Array, states: Array, choices: Array, length: Array
 ) -> Array:
     """Return the scores of one trajectory, given those in every mode (M, T); or the posterior of the modes."""
     modes = jax.tree.map(lambda leaf: leaf[c], policy.modes)
-    current, following, times = states[:-1], states[1:], jnp.arange(observed.size)
+    current, following, times = states[:-1], states[1:], jnp.arange(choices.size)
 
     def condition(weights, score, counted):
-        joint = weights + score
+        expected, joint = weights, weights + score
         total = logsumexp(joint)
         possible = total > -jnp.inf
         weights = jnp.where(counted & possible, joint - jnp.where(possible, total, 0.0), weights)
-        return weights, jnp.where(counted, total, 0.0) if output == "scores" else weights
+        outputs = {"scores": jnp.where(counted, total, 0.0), "modes": weights, "expected modes": expected}
+        return weights, outputs[output]
 
     if modes.by_state:
         states_until_end = current[jnp.clip(times, 0, jnp.maximum(length - 1, 0))]  # constant after the end
@@ -272,11 +307,11 @@ def _filter(
             return weights.at[state].set(posterior), result
 
         initial_weights = jnp.broadcast_to(modes.initial, (policy.log_probs.shape[-2], modes.initial.size))
-        return lax.scan(revisit, initial_weights, (states_until_end, scores.T, observed))[1]
+        return lax.scan(revisit, initial_weights, (states_until_end, scores.T, choices))[1]
 
     def step(weights, at):
         score, following, moves, counted = at
         weights, result = condition(weights, score, counted)
         return jnp.where(moves, modes.move(weights, following), weights), result  # constant after the end
 
-    return lax.scan(step, modes.begin(states[0]), (scores.T, following, times + 1 < length, observed))[1]
+    return lax.scan(step, modes.begin(states[0]), (scores.T, following, times + 1 < length, choices))[1]

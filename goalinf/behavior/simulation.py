@@ -99,7 +99,7 @@ def replicate(
     agent : Agent
         Agent.
     data : Trajectories or other Observations
-        The design: subjects and contexts; for trajectories, starts, lengths and missing actions.
+        The design: subjects and contexts; for trajectories, starts, lengths, missing and forced actions.
     option : int (N,), optional
         Number of the option of each trajectory (or other unit) in a mixture; default: drawn.
     precision : {"float64", "float32"}, optional

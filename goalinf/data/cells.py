@@ -16,7 +16,7 @@ _FEW = 1024  # cells whose cost is negligible
 
 
 class Cells(eqx.Module):
-    """Unique (subject, context, state, action) of the observed actions, with counts.
+    """Unique (subject, context, state, action) of the choices, with counts.
 
     The log-likelihood of a stationary policy is one gather on these cells and a weighted sum, so its cost does
     not grow with the number of steps.
@@ -36,14 +36,14 @@ class Cells(eqx.Module):
     weight: Float[Array | np.ndarray, " C"]
 
     @classmethod
-    def count(cls, states: Numeric, actions: Numeric, observed: Numeric, subject: Numeric, context: Numeric) -> Cells:
-        """Count equal observed actions, on the host (arguments as in :class:`Trajectories`)."""
+    def count(cls, states: Numeric, actions: Numeric, choices: Numeric, subject: Numeric, context: Numeric) -> Cells:
+        """Count equal choices, on the host (arguments as in :class:`Trajectories`)."""
         sizes = [int(x.max(initial=-1)) + 1 for x in (subject, context, states, actions)]
         _, n_contexts, n_states, n_actions = sizes
         # One integer per action, so that equal actions are equal integers (64 bits are always enough: a data
         # set with more than 2^63 possible cells would not fit in memory).
         task = np.asarray(subject, np.int64) * n_contexts + context
-        key = ((task[:, None] * n_states + states[:, :-1]) * n_actions + actions)[observed]
+        key = ((task[:, None] * n_states + states[:, :-1]) * n_actions + actions)[choices]
         if 0 < np.prod(sizes, dtype=float) <= _TABLE_PER_CHOICE * len(key) + _SMALL_TABLE:
             counts = np.bincount(key)
             unique = np.flatnonzero(counts)
@@ -72,13 +72,13 @@ class Cells(eqx.Module):
         return jax.tree.map(lambda x: np.pad(np.asarray(x), (0, more)), self)
 
     @classmethod
-    def each(cls, states: Numeric, actions: Numeric, observed: Numeric, subject: Numeric, context: Numeric) -> Cells:
-        """Make one cell per step, uncounted, for arrays that are being traced; weight zero at missing actions."""
+    def each(cls, states: Numeric, actions: Numeric, choices: Numeric, subject: Numeric, context: Numeric) -> Cells:
+        """Make one cell per step, uncounted, for arrays that are being traced; weight zero where nothing was chosen."""
         spread = lambda x: jnp.broadcast_to(x[:, None], actions.shape).ravel()  # noqa: E731
         return cls(
             subject=spread(subject),
             context=spread(context),
             state=jnp.maximum(states[:, :-1], 0).ravel(),
             action=jnp.maximum(actions, 0).ravel(),
-            weight=observed.ravel().astype(float),
+            weight=choices.ravel().astype(float),
         )

@@ -25,24 +25,24 @@ def to_frame(data: Recorded, columns: Mapping[str, Numbers]) -> pd.DataFrame:
     else:
         trajectory, step = np.nonzero(np.arange(data.max_steps) < np.asarray(data.lengths)[:, None])
         frame = _decisions(data, trajectory, step)
-    for name, values in columns.items():
+    for name in columns:
         if name in frame.columns:
             raise ValueError(f"the table has a column {name!r} already; give the new column another name")
-        frame[name] = _aligned(name, values, data, trajectory, step)
-    return frame
+    aligned = {name: _aligned(name, values, data, trajectory, step) for name, values in columns.items()}
+    return pd.concat([frame, pd.DataFrame(aligned, index=frame.index)], axis=1) if columns else frame
 
 
 def _aligned(name: str, values: Numbers, data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Values of the decisions in these rows; NaN (None for text) where no choice was recorded."""
+    """Values of the decisions in these rows; NaN (None for text) where no action was recorded."""
     values = np.asarray(values)
     shape = (data.n_trajectories, data.max_steps)
     if values.shape != shape:
         raise ValueError(f"column {name!r} has shape {values.shape}; expected {shape}: one value per step")
     # A visit to the last state of the longest trajectory stands one place behind the decisions.
-    chosen = np.pad(np.asarray(data.observed), ((0, 0), (0, 1)))[trajectory, step]
+    recorded = np.pad(np.asarray(data.observed), ((0, 0), (0, 1)))[trajectory, step]
     numeric = values.dtype.kind in "biuf"
     aligned = np.full(len(step), np.nan if numeric else None, float if numeric else object)
-    aligned[chosen] = values[trajectory[chosen], step[chosen]]
+    aligned[recorded] = values[trajectory[recorded], step[recorded]]
     return aligned
 
 
@@ -76,6 +76,8 @@ def _decisions(data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> pd.D
         columns["next_state"] = [s if s >= 0 else None for s in next_state]
     if data.outcomes is not None:
         columns |= _outcomes(data, trajectory, step)
+    if data.forced is not None:
+        columns["forced"] = np.asarray(data.forced)[trajectory, step].tolist()
     # Built as objects, so that tuples stay tuples; then columns of plain numbers or text become that.
     return pd.DataFrame({name: _column(values) for name, values in columns.items()}).infer_objects()
 

@@ -36,7 +36,7 @@ class Labels:
         :func:`goalinf.rewards.digest`. Empty where unknown.
     columns : mapping, optional
         Column of the table (a name, or a tuple of names) for each of ``trajectory``, ``step``, ``state``, ``action``,
-        ``subject``, ``context``. For simulated data without a table, those that have names.
+        ``subject``, ``context``, ``forced``. For simulated data without a table, those that have names.
     table : DataFrame, optional
         The table that was read, unchanged.
     rows : int (N, T+1), optional

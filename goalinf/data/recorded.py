@@ -40,11 +40,13 @@ class Recorded(Observations):
     labels: Labels | None = eqx.field(static=True, default=None)
     contexts: tuple[Any, ...] | None = eqx.field(static=True, default=None)
     outcomes: Float[Array | np.ndarray, "N T *S A"] | None = None
+    forced: Bool[Array | np.ndarray, "N T"] | None = None
 
     def __check_init__(self) -> None:
         fields = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
         if all(isinstance(field, np.ndarray) for field in fields):
-            check(self.labels, *[np.asarray(field) for field in fields], contexts=self.contexts)
+            forced = None if self.forced is None else np.asarray(self.forced)
+            check(self.labels, *[np.asarray(field) for field in fields], contexts=self.contexts, forced=forced)
             if self.outcomes is not None:
                 check_outcomes(np.asarray(self.outcomes), np.asarray(self.states), np.asarray(self.actions))
 
@@ -99,8 +101,13 @@ class Recorded(Observations):
         return self.labels.contexts if self.labels else self.contexts
 
     @property
+    def choices(self) -> Bool[Array | np.ndarray, "N T"]:
+        """True where the agent chose the recorded action, which is scored; False where the action was forced."""
+        return self.observed if self.forced is None else self.observed & ~self.forced
+
+    @property
     def chosen_outcomes(self) -> Float[np.ndarray, "N T"]:
-        """Outcomes of the chosen actions; NaN where there is none, or no action."""
+        """Outcomes of the recorded actions; NaN where there is none, or no action."""
         actions = np.asarray(self.actions)
         if self.outcomes is None:
             return np.full(actions.shape, np.nan)
@@ -126,7 +133,7 @@ class Recorded(Observations):
     ) -> np.ndarray:
         """Count how often each action was chosen in each state, ``(S, A)``, over all subjects.
 
-        ``contexts`` are the numbers of some; by default all count.
+        Forced actions are not counted. ``contexts`` are the numbers of some; by default all count.
         """
         cells = self.cells
         of_contexts = slice(None) if contexts is None else np.isin(np.asarray(cells.context), contexts)
@@ -138,19 +145,21 @@ class Recorded(Observations):
     # -- observations -----------------------------------------------------------------------------
 
     def log_likelihood(self, plans: Plans, unit: str) -> Float[Array | np.ndarray, ...]:
-        """Return the log-probability of the observed actions, in nats; see :class:`goalinf.data.Observations`."""
+        """Return the log-probability of the choices, in nats; see :class:`goalinf.data.Observations`."""
         return plans.actions(self, unit)
 
     def scored(self, unit: str) -> Bool[np.ndarray, ...]:
-        """Return True for every step ``(N, T)`` or trajectory ``(N,)`` with an observed action."""
-        observed = np.asarray(self.observed)
-        return observed if unit == "step" else np.asarray(observed.any(axis=-1))
+        """Return True for every step ``(N, T)`` or trajectory ``(N,)`` with a choice: forced actions are not scored."""
+        choices = np.asarray(self.choices)
+        return choices if unit == "step" else np.asarray(choices.any(axis=-1))
 
     def arrays(self) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
         """Return the names of the axes and the numbers of every array."""
         steps = ("trajectory", "step")
-        axes = {"states": ("trajectory", "visit"), "actions": steps, "observed": steps}
+        axes = {"states": ("trajectory", "visit"), "actions": steps, "observed": steps, "forced": steps}
         names = ["states", "actions", "lengths", "observed", "subject", "context"]
+        if self.forced is not None:
+            names.append("forced")
         if self.outcomes is not None:
             by_state = ("outcome_state",) if np.ndim(self.outcomes) > 3 else ()
             axes["outcomes"] = (*steps, *by_state, "outcome_action")

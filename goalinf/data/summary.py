@@ -19,8 +19,10 @@ def in_words(data: Recorded) -> str:
     shortest, longest = int(np.min(data.lengths)), int(np.max(data.lengths))
     each = f"{shortest} to {longest}" if shortest < longest else f"{longest}"
     head = f"Trajectories: {many(data.n_trajectories, 'trajectory')}, {each} steps each, {data.n_steps:,} in all"
-    missing, empty = data.n_steps - data.n_observed, int(np.sum(np.sum(data.observed, 1) == 0))
+    missing, empty = data.n_steps - int(np.sum(data.observed)), int(np.sum(~data.scored("trajectory")))
     gaps = f"{missing or 'no'} missing choice{'s' * (missing != 1)}"
+    if data.forced is not None:
+        gaps += f", {many(int(np.sum(data.forced)), 'forced action')}"
     if empty:
         gaps += f"; {many(empty, 'trajectory')} without any choice"
     return "\n".join([head, gaps, f"{many(data.n_subjects, 'subject')}, {many(data.n_contexts, 'context')}"])

@@ -20,11 +20,11 @@ from goalinf.data.counts import Counts, from_counts
 from goalinf.data.covariates import replicated_labels
 from goalinf.data.frame import to_frame
 from goalinf.data.labels import Labels, provenance
-from goalinf.data.matching.admission import check_data
+from goalinf.data.matching.admission import check_data, check_forced
 from goalinf.data.observations import Plans
 from goalinf.data.recorded import Recorded
 from goalinf.data.summary import as_html, in_words
-from goalinf.data.trajectory_arrays import Rows, check_schedule, chosen_numbers, completed, outcomes_of
+from goalinf.data.trajectory_arrays import Rows, check_schedule, chosen_numbers, completed, forced_of, outcomes_of
 from goalinf.types import Numbers
 from goalinf.worlds.world import World
 
@@ -39,6 +39,9 @@ class Trajectories(Recorded):
     trajectory where no action was recorded: the state moves on (or stays, where a response was missed and nothing was
     done), the likelihood gets nothing. *Padding* lies behind the end. `observed` is False for both.
 
+    A *forced* action is recorded, and was set by the experimenter: an agent learns from its outcome and forms habits as
+    from any other action, and it is not scored. It is no evidence on parameters, hidden modes or options of a mixture.
+
     Parameters
     ----------
     states : int (N, T+1)
@@ -49,12 +52,12 @@ class Trajectories(Recorded):
     lengths : int (N,)
         Number of decision steps, missing choices included.
     observed : bool (N, T)
-        True where a choice was recorded.
+        True where an action was recorded.
     subject, context : int (N,)
         Numbers of the subject and the context of each trajectory, into ``labels.subjects`` and
         ``labels.contexts``.
     cells : Cells
-        Counts of the observed choices.
+        Counts of the choices.
     labels : Labels, optional
         Names, and the table the data came from; on the host only.
     contexts : tuple, optional
@@ -62,6 +65,8 @@ class Trajectories(Recorded):
         its number.
     outcomes : float (N, T, A) or (N, T, S, A), optional
         Outcome of every action, in every state where it depends on that; NaN where unknown.
+    forced : bool (N, T), optional
+        True where the recorded action was forced; None where no action was.
 
     Raises
     ------
@@ -93,6 +98,7 @@ class Trajectories(Recorded):
         labels: Labels | None = None,
         contexts: Collection[Hashable] | None = None,
         outcomes: Rows | None = None,
+        forced: Rows | None = None,
     ) -> Trajectories:
         """Assemble the record from arrays, on the host, and count the cells.
 
@@ -117,16 +123,20 @@ class Trajectories(Recorded):
             Outcome of every step, from which agents learn under a :class:`~goalinf.RecordedReward`: of the chosen
             action; of every action, where the agent saw all of them or they are known in advance; or of every state
             and action. NaN where there is none.
+        forced : bool (N, T), optional
+            True where the action was set by the experimenter: it is learned from and not scored. Default: nowhere.
 
         Raises
         ------
         ValueError
-            Where shapes do not fit, a number is not an integer, a decision has no state, or names do not fit.
+            Where shapes do not fit, a number is not an integer, a decision has no state, a forced step has no action,
+            or names do not fit.
         """
         arrays = completed(states, actions, lengths, observed, subject, context)
         named = None if contexts is None else tuple(contexts)
         given = None if outcomes is None else outcomes_of(outcomes, arrays["actions"])
-        data = cls(**arrays, cells=_no_cells(), labels=labels, contexts=named, outcomes=given)
+        imposed = None if forced is None else forced_of(forced, arrays["lengths"], arrays["observed"], observed)
+        data = cls(**arrays, cells=_no_cells(), labels=labels, contexts=named, outcomes=given, forced=imposed)
         return _with_cells(data)
 
     @classmethod
@@ -185,9 +195,11 @@ class Trajectories(Recorded):
         context: Array,
         contexts: tuple[Any, ...] | None = None,
         outcomes: Array | None = None,
+        forced: Array | None = None,
     ) -> Trajectories:
         """Assemble the record inside compiled code: one cell per step, nothing checked, no labels."""
-        cells = Cells.each(states, actions, observed, subject, context)
+        choices = observed if forced is None else observed & ~forced
+        cells = Cells.each(states, actions, choices, subject, context)
         return cls(
             states=states,
             actions=actions,
@@ -198,6 +210,7 @@ class Trajectories(Recorded):
             cells=cells,
             contexts=contexts,
             outcomes=outcomes,
+            forced=forced,
         )
 
     def check(self, worlds: Sequence[World], agent: Agent) -> None:
@@ -214,7 +227,7 @@ class Trajectories(Recorded):
 
     @takes_key
     def replicated(self, key: Array, plans: Sequence[Plans], option: np.ndarray) -> Trajectories:
-        """Draw trajectories with these starts, lengths and missing actions; see :class:`goalinf.data.Observations`."""
+        """Draw trajectories with these starts, lengths, missing and forced actions; see :class:`Observations`."""
         if any(reward.recorded for plan in plans for reward in plan.rewards):
             check_schedule(self, plans[0].worlds)
         simulated = [plan.rolled_out(key, self) for plan in plans]
@@ -222,6 +235,9 @@ class Trajectories(Recorded):
         states, actions, alive = (np.stack(arrays)[rows] for arrays in zip(*simulated, strict=True))
         alive = alive & (np.arange(self.max_steps) < np.asarray(self.lengths)[:, None])
         source = provenance(plans[0].worlds, plans[0].rewards, self.n_contexts)
+        forced = None if self.forced is None else alive & np.asarray(self.forced)
+        if forced is not None:
+            check_forced(self, plans[0].worlds, states, forced)
         return Trajectories.of(
             states,
             actions,
@@ -232,6 +248,7 @@ class Trajectories(Recorded):
             labels=replicated_labels(self, **source),
             contexts=self.contexts,
             outcomes=self.outcomes,
+            forced=forced,
         )
 
     # -- other forms of the same data -------------------------------------------------------------
@@ -282,6 +299,7 @@ class Trajectories(Recorded):
             labels=labels,
             contexts=self.contexts,
             outcomes=None if self.outcomes is None else np.asarray(self.outcomes)[chosen, :width],
+            forced=None if self.forced is None else np.asarray(self.forced)[chosen, :width],
         )
 
     @property
@@ -307,13 +325,14 @@ class Trajectories(Recorded):
         the columns ``subject``, ``trajectory``, ``step``, ``state``, ``action``, ``next_state``, with
         ``context`` where contexts have names and ``row`` and ``col`` on maps; states and actions
         carry their names where the labels know the world, and on worlds with memory the state is this node. Outcomes
-        are the column ``outcome``, and ``outcome of <action>`` for all actions where those of others are known.
+        are the column ``outcome``, and ``outcome of <action>`` for all actions where those of others are known; where
+        actions were forced, there is a column ``forced``.
 
         Parameters
         ----------
         **columns : array (N, T)
-            One value per decision, such as log-probabilities. Rows without a recorded choice (missing
-            choices, visits to a last state) get NaN.
+            One value per decision, such as log-probabilities. Rows without a recorded action (missing
+            choices, visits to a last state) get NaN; those of forced actions keep their value.
 
         Raises
         ------
@@ -347,5 +366,5 @@ def _no_cells() -> Cells:
 
 def _with_cells(data: Trajectories) -> Trajectories:
     """Count the cells of the data; counting comes after the checks of construction."""
-    cells = Cells.count(data.states, data.actions, data.observed, data.subject, data.context)
+    cells = Cells.count(data.states, data.actions, data.choices, data.subject, data.context)
     return eqx.tree_at(lambda d: d.cells, data, cells)

@@ -52,6 +52,25 @@ def completed(
     }
 
 
+def forced_of(values: Rows, lengths: np.ndarray, recorded: np.ndarray, observed: Rows | None) -> np.ndarray | None:
+    """Return True where a recorded action was forced; None where none was: such data equal data without this array.
+
+    ``recorded`` marks the steps with an action; ``observed`` hides steps, of which nothing is known.
+    """
+    forced = truths(values, "forced")
+    check_shapes(recorded, forced=forced)
+    without_action = forced & ~recorded & (np.arange(recorded.shape[1]) < lengths[:, None])
+    if observed is not None:
+        without_action &= np.asarray(observed)
+    if without_action.any():
+        n, t = np.argwhere(without_action)[0]
+        raise ValueError(
+            f"forced: trajectory {n}, step {t} is forced and has no action ({without_action.sum():,} such steps); give "
+            "the action that was forced, or False where no action was made"
+        )
+    return forced & recorded if (forced & recorded).any() else None
+
+
 def outcomes_of(values: Rows, actions: np.ndarray) -> np.ndarray:
     """Return outcomes as floats; those of the chosen actions (N, T) as an array of all actions, NaN for the others."""
     try:
@@ -125,6 +144,8 @@ def schedule_of(values: Numbers, n: int, t: int) -> np.ndarray:
 def check_schedule(data: Any, worlds: Sequence[Any]) -> None:
     """Refuse to simulate a learner where the outcomes of other choices than the recorded ones are unknown.
 
+    Where the action was forced, its outcome is enough.
+
     Raises
     ------
     ValueError
@@ -144,6 +165,10 @@ def check_schedule(data: Any, worlds: Sequence[Any]) -> None:
         table[: offered.shape[0], : offered.shape[1]] = offered
     number = np.asarray(data.context) if len(worlds) > 1 else np.zeros(len(states), int)
     needed = available[number[:, None], states] if outcomes.ndim == 3 else available[number][:, None]
+    if data.forced is not None:
+        is_recorded = np.arange(shape[1]) == np.asarray(data.actions)[..., None]
+        possible = is_recorded | ~np.asarray(data.forced)[..., None]
+        needed = needed & (possible if outcomes.ndim == 3 else possible[:, :, None])
     known = np.isfinite(outcomes)
     unknown = (needed & ~known).reshape(*states.shape, -1).any(axis=-1)
     partly = unknown & known.reshape(*states.shape, -1).any(axis=-1)
@@ -223,7 +248,7 @@ def check_shapes(actions: np.ndarray, **fields: np.ndarray) -> None:
     """Raise where the shape of a field of a :class:`~goalinf.Trajectories` does not match the shape of `actions`."""
     n, t = actions.shape
     for name, array in fields.items():
-        shape = {"states": (n, t + 1), "observed": (n, t)}.get(name, (n,))
+        shape = {"states": (n, t + 1), "observed": (n, t), "forced": (n, t)}.get(name, (n,))
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}; expected {shape}, to fit actions {(n, t)}")
     if n == 0 or t == 0:
@@ -240,9 +265,12 @@ def check(
     context: np.ndarray,
     *,
     contexts: tuple[Any, ...] | None = None,
+    forced: np.ndarray | None = None,
 ) -> None:
     """Raise where the fields of a :class:`~goalinf.Trajectories` contradict one another."""
-    check_shapes(actions, states=states, lengths=lengths, observed=observed, subject=subject, context=context)
+    forced = np.zeros(actions.shape, bool) if forced is None else forced
+    step_fields = {"observed": observed, "forced": forced}
+    check_shapes(actions, states=states, lengths=lengths, subject=subject, context=context, **step_fields)
     n, t = actions.shape
     decision = np.arange(t) < lengths[:, None]
     faults = {
@@ -251,6 +279,7 @@ def check(
         "a decision without a state": (decision & (states[:, :-1] < 0)).any(1),
         "an action after its end": (~decision & observed).any(1),
         "a decision marked as observed without an action": (observed & (actions < 0)).any(1),
+        "a decision marked as forced without an action": (forced & ~observed).any(1),
     }
     for what, wrong in faults.items():
         if wrong.any():

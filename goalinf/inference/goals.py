@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, get_args
@@ -58,7 +59,7 @@ def goal_posterior(
         Name of the goal -> reward; see :func:`goals`. All rewards of one kind. Names other than text or numbers are
         coordinates as they print (``("a", 1)`` as ``"a,1"``).
     data : Trajectories
-        Observed behavior. Missing actions do not change the posterior.
+        Observed behavior. Missing and forced actions do not change the posterior.
     prior : mapping, optional
         Goal -> prior weight, at least zero and not all zero; default: uniform.
     after_goal : {"continue", "impossible"}
@@ -110,7 +111,7 @@ def goal_posterior(
     if not goals:
         raise ValueError("no goals were given; build them with gi.goals(world, {'home': 'a', …})")
     if not data.n_observed:
-        raise ValueError("the data hold no observed action; expected at least one")
+        raise ValueError("the data hold no observed action that is scored; expected at least one")
     if after_goal not in get_args(AfterGoal):
         raise ValueError(f"after_goal is {after_goal!r}; expected 'continue' or 'impossible'")
     data.check([world], agent)
@@ -200,7 +201,8 @@ def _compiled(agent: SingleAgent, mdp: MDP, rewards: Sequence[Reward]) -> Policy
 
 @jax.jit
 def _plan_each(agent: SingleAgent, mdp: MDP, rewards: Reward) -> Policy:
-    return jax.vmap(lambda reward: agent.policies(mdp, reward))(rewards)
+    plan = jax.vmap(lambda reward: agent.policies(mdp, reward))
+    return dataclasses.replace(plan(rewards), planned=None)  # kept between calls: scores need no values
 
 
 def _log_prior(goals: Mapping[Any, Reward], prior: Mapping[Any, float] | None) -> np.ndarray:

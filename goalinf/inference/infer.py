@@ -16,6 +16,7 @@ from goalinf.checks import PRNGKey, check_choice, check_count, check_flag, check
 from goalinf.inference.approximate import APPROXIMATIONS, approximated
 from goalinf.inference.model.build import model_of, posterior_of, warn_unidentified
 from goalinf.inference.model.log_density import Data, Model
+from goalinf.inference.model.posterior import Posterior, covered
 from goalinf.inference.results.assemble import assembled, enumerated
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.results.files.fit_files import check_target
@@ -192,9 +193,13 @@ def infer(
                 fit.save(checkpoint)
             return fit
         if method in APPROXIMATIONS:
-            return approximated(key, posterior, method, steps, settings)
-        keep = Checkpoint(checkpoint, partial(assembled, key, posterior, settings.precision))
-        fit = keep.write(sample(key_run, posterior, method, settings, keep))
+            return covered(posterior, lambda used: approximated(key, used, method, steps, settings))
+
+        def draw(used: Posterior) -> Fit:
+            keep = Checkpoint(checkpoint, partial(assembled, key, used, settings.precision))
+            return keep.write(sample(key_run, used, method, settings, keep))
+
+        fit = covered(posterior, draw)
         interrupt.forget()
         return fit
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from goalinf.agents import Agent
@@ -14,9 +15,10 @@ from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.build import model_of, posterior_of
 from goalinf.inference.model.log_density import Data, Model
-from goalinf.inference.model.mode import not_reached
+from goalinf.inference.model.mode import Mode, not_reached
 from goalinf.inference.model.mode_search import natural_modes
 from goalinf.inference.model.models import StandardModel
+from goalinf.inference.model.posterior import Posterior, covered
 from goalinf.precision import Precision, computing_in
 
 
@@ -106,14 +108,18 @@ def find_map(
         posterior = posterior_of(model_of(world, agent, reward, model, dims, coords), data, key)
         if posterior.standard and not posterior.sites:
             raise ValueError("no continuous parameter is unknown: gi.infer computes a discrete posterior exactly")
-        modes = natural_modes(key, posterior, steps)
-        mode = min(modes.peaks, key=lambda peak: peak.potential)
-        if not mode.converged:
-            raise not_reached("gi.inference.find_map", mode, posterior.agent, steps)
-        values = posterior.at(mode.flat)
+
+        def search(used: Posterior) -> tuple[Mode, int, dict[str, np.ndarray]]:
+            modes = natural_modes(key, used, steps)
+            mode = min(modes.peaks, key=lambda peak: peak.potential)
+            if not mode.converged:
+                raise not_reached("gi.inference.find_map", mode, used.agent, steps)
+            return mode, len(modes.peaks), used.at(mode.flat)
+
+        mode, count, values = covered(posterior, search)
         labeled = site_labels.dataset(values, posterior.dims, posterior.coords, ())
         sites = {site.name: values[site.name] for site in posterior.sites}
         filled: tuple[Any, Any] = None, None
         if isinstance(posterior.model, StandardModel) and not any(site.by for site in posterior.sites):
             filled = posterior.model.filled(sites)
-        return PointEstimate(labeled, -mode.potential, mode.steps, len(modes.peaks), *filled)
+        return PointEstimate(labeled, -mode.potential, mode.steps, count, *filled)

@@ -88,9 +88,9 @@ def log_predictive_density(
     Returns
     -------
     DataFrame
-        One row per trajectory with an observed action: ``steps`` (observed actions), ``log_density`` (nats), ``bits``
-        (minus the log density, to base 2), ``bits_per_step``, and ``algorithm``, the source of the draws. Scores from
-        an approximation (``"laplace"``, ``"svi"``) contain its error.
+        One row per trajectory with a choice: ``steps`` (choices; forced actions are not scored), ``log_density``
+        (nats), ``bits`` (minus the log density, to base 2), ``bits_per_step``, and ``algorithm``, the
+        source of the draws. Scores from an approximation (``"laplace"``, ``"svi"``) contain its error.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def log_predictive_density(
     check_observations(fit)
     check_kind("data", data, type(fit.data), f"new {type(fit.data).__name__}, as the fitted data are")
     if not data.n_observed:
-        raise ValueError(f"the data hold no observed {data.noun}; expected at least one")
+        raise ValueError(f"the data hold no observed {data.noun} that is scored; expected at least one")
     check_data(fit.tree, fit.data)
     _check_arguments(fit, data, world, reward, model)
     new_subjects = new_names("subject", data.names("subject"), fit.data.names("subject"))

@@ -12,7 +12,7 @@ from goalinf import interrupt
 from goalinf.checks import check_count, check_flag
 from goalinf.inference.model.log_density import Data, Model
 from goalinf.inference.model.models import CustomModel, StandardModel
-from goalinf.inference.model.posterior import Posterior
+from goalinf.inference.model.posterior import Posterior, covered
 from goalinf.inference.results.assemble import assembled
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.results.files.fit_files import check_target
@@ -89,22 +89,25 @@ def resume(
     words = np.random.SeedSequence([*attrs["seed"], fit.posterior.sizes["draw"]]).generate_state(1)
     key_run, key_values = jax.random.split(jax.random.key(int(words[0])))
     with computing_in(attrs["precision"]) as precision:
-        posterior = _posterior(fit, model, data)
-        coordinates, state = from_group(fit.tree, posterior)
-        settings = Settings(chains=len(state.x), draws=int(draws), precision=precision, progress=progress)
-        posterior.check_draws(settings.chains, fit.posterior.sizes["draw"] + settings.draws)
-        keep = Checkpoint(checkpoint, partial(assembled, key_values, posterior, precision), fit)
-        sampled = run(
-            key_run,
-            sampler,
-            coordinates,
-            state,
-            settings,
-            keep,
-            sentence=lambda _: attrs["sampler"],
-            every=int(attrs["every"]),
-        )
-        more = keep.write(sampled)
+
+        def proceed(posterior: Posterior) -> Fit:
+            coordinates, state = from_group(fit.tree, posterior)
+            settings = Settings(chains=len(state.x), draws=int(draws), precision=precision, progress=progress)
+            posterior.check_draws(settings.chains, fit.posterior.sizes["draw"] + settings.draws)
+            keep = Checkpoint(checkpoint, partial(assembled, key_values, posterior, precision), fit)
+            sampled = run(
+                key_run,
+                sampler,
+                coordinates,
+                state,
+                settings,
+                keep,
+                sentence=lambda _: attrs["sampler"],
+                every=int(attrs["every"]),
+            )
+            return keep.write(sampled)
+
+        more = covered(_posterior(fit, model, data), proceed)
         interrupt.forget()
         return more
 

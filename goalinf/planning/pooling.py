@@ -92,12 +92,10 @@ class Pooling(Distribution):
         Terms of the formula whose coefficients vary between units, too.
     correlation : float or SharedCorrelation, optional
         Concentration of the LKJ prior of the correlations of the deviations of a unit. None: they are independent.
-    missing : mapping from covariate to Distribution or None, optional
-        Priors of missing values of covariates; None for the usual prior. No mapping: none may be missing.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
-    pytree_data_fields = ("prior", "spread", "effects", "missing")
+    pytree_data_fields = ("prior", "spread", "effects")
     pytree_aux_fields = ("by", "formula", "slopes", "correlation")
 
     def __init__(
@@ -109,11 +107,10 @@ class Pooling(Distribution):
         effects: Mapping[str, Distribution] | None = None,
         slopes: tuple[str, ...] = (),
         correlation: float | SharedCorrelation | None = None,
-        missing: Mapping[str, Distribution | None] | None = None,
     ):
         self.prior, self.by, self.spread = prior, by, spread
         self.formula, self.effects, self.slopes = formula, dict(effects or {}), slopes
-        self.correlation, self.missing = correlation, dict(missing or {})
+        self.correlation = correlation
         super().__init__(batch_shape=prior.batch_shape, event_shape=prior.event_shape)
 
     def __repr__(self) -> str:
@@ -132,9 +129,6 @@ class Pooling(Distribution):
             parts.append(f"slopes={list(self.slopes)!r}")
         if self.correlation is not None:
             parts.append(f"correlation={self.correlation!r}")
-        if self.missing:
-            shown = ", ".join(f"{name!r}: {prior and describe(prior)}" for name, prior in self.missing.items())
-            parts.append(f"missing={{{shown}}}")
         return f"{function}({', '.join(parts)})"
 
     @property
@@ -156,8 +150,7 @@ class Pooling(Distribution):
         return self._with(self.prior.to_event(reinterpreted_batch_ndims))
 
     def _with(self, prior: Distribution) -> Pooling:
-        options = self.effects, self.slopes, self.correlation, self.missing
-        return Pooling(prior, self.by, self.spread, self.formula, *options)
+        return Pooling(prior, self.by, self.spread, self.formula, self.effects, self.slopes, self.correlation)
 
     def log_prob(self, value: Numeric) -> NoReturn:
         """Refuse: there is no density in closed form.

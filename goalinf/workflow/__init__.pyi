@@ -1,1 +1,2 @@
 from .refits.cross_validation import kfold as kfold
+from .trial_regressors import regressors as regressors

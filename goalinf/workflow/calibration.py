@@ -187,7 +187,7 @@ def calibrate(
     runs : int
         Number of simulated data sets.
     chains, draws : int
-        Chains of every fit, and kept draws of each.
+        Chains of every fit, and kept draws of each; a fit that does not converge is run again with four times as many.
     ranked : int
         Number of draws, evenly spaced, among which the drawn values are ranked; they should be nearly independent.
     method, out, workers, client

@@ -25,6 +25,7 @@ from goalinf.worlds.names import label
 
 INTERVAL = (0.05, 0.95)
 _PRIOR_DRAWS = 2000
+_LONGER = 4  # times as many draws for a fit that did not converge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +49,15 @@ class Sampling:
         check_count("draws", self.draws)
 
     def fit(self, key: PRNGKey, model: StandardModel, data: Trajectories) -> Fit:
-        """Fit a model to simulated data."""
-        approximate = self.method in ("laplace", "svi")  # without chains
+        """Fit a model to simulated data; chains that did not converge are run again with four times as many draws."""
+        if self.method in ("laplace", "svi"):
+            return self._fit(key, model, data, chains=None, draws=self.draws * self.chains)
+        fit = self._fit(key, model, data, chains=self.chains, draws=self.draws)
+        if fit.converged:
+            return fit
+        return self._fit(jax.random.fold_in(key, 1), model, data, chains=self.chains, draws=_LONGER * self.draws)
+
+    def _fit(self, key: PRNGKey, model: StandardModel, data: Trajectories, *, chains: int | None, draws: int) -> Fit:
         return infer(
             key,
             model.world,
@@ -57,8 +65,8 @@ class Sampling:
             reward=model.reward,
             data=data,
             method=self.method,
-            chains=None if approximate else self.chains,
-            draws=self.draws * (self.chains if approximate else 1),
+            chains=chains,
+            draws=draws,
             progress=False,
         )
 

@@ -168,12 +168,15 @@ def predictive_check(
 
     The statistics with a name:
 
-    - ``"choice"``: share of every action among the observed actions of each step;
-    - ``"stay"``: probability that an action equals the action before it, in the same trajectory;
+    - ``"choice"``: share of every action among the choices of each step;
+    - ``"stay"``: probability that a choice equals the action before it, in the same trajectory;
     - ``"win_stay"``: the same, after an outcome above zero and after all other outcomes;
     - ``"path_length"``: moves from one state to another, mean per trajectory;
     - ``"occupancy"``: share of every state among the visited states;
     - ``"goal_reached"``: share of the trajectories that visit each goal (see Notes).
+
+    A forced action is no choice: it is not counted in ``"choice"``, and no action that stays. The action *before* a
+    choice may be forced: staying with it is a choice. Statistics of states count all steps.
 
     Parameters
     ----------

@@ -121,7 +121,7 @@ def recover(
     runs : int
         Number of simulated data sets.
     chains, draws : int
-        Chains of every fit, and kept draws of each.
+        Chains of every fit, and kept draws of each; a fit that does not converge is run again with four times as many.
     method : str
         Method of every fit; see :func:`~goalinf.infer`. ``"laplace"`` is several times faster.
     out : path, optional

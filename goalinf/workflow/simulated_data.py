@@ -65,7 +65,7 @@ def simulate(
         Name of the subject; default: no name.
     like : DataFrame or Trajectories, optional
         Design, in place of the four arguments before: a table of trajectories (:func:`~goalinf.design`), or data from
-        which subjects, contexts, covariates, starts, lengths and missing actions are taken.
+        which subjects, contexts, covariates, starts, lengths, missing and forced actions are taken.
     outcomes : float (T, A), (N, T, A) or (N, T, S, A), optional
         Outcome that every action would have, for learners under a :class:`~goalinf.RecordedReward`: for all
         trajectories, for each, or by state. Default: those of ``like``.

@@ -61,9 +61,9 @@ def _choices(data: Trajectories, pairs: Sequence[tuple[World, Reward]]) -> pd.Se
     for number, context in enumerate(data.context_names):
         rows = np.flatnonzero(np.asarray(data.context) == number)
         world = pairs[number][0]
-        observed = np.asarray(data.observed)[rows]
+        chosen = np.asarray(data.choices)[rows]
         counts = np.zeros((data.max_steps, world.n_actions))
-        np.add.at(counts, (np.nonzero(observed)[1], np.asarray(data.actions)[rows][observed]), 1.0)
+        np.add.at(counts, (np.nonzero(chosen)[1], np.asarray(data.actions)[rows][chosen]), 1.0)
         totals = counts.sum(axis=1, keepdims=True)
         share = counts / np.maximum(totals, 1.0)
         names = [str(name) if world.local_actions else label(name) for name in _action_names(world)]
@@ -77,13 +77,13 @@ def _action_names(world: World) -> Sequence[Any]:
 
 
 def _stay(data: Trajectories) -> float:
-    both = np.asarray(data.observed)[:, 1:] & np.asarray(data.observed)[:, :-1]
+    both = _choices_after_actions(data)
     same = np.asarray(data.actions)[:, 1:] == np.asarray(data.actions)[:, :-1]
     return float(same[both].mean()) if both.any() else np.nan
 
 
 def _win_stay(data: Trajectories) -> pd.Series:
-    """Return the probability that an action equals the one before it, by the outcome of that one.
+    """Return the probability that a choice equals the action before it, by the outcome of that one.
 
     Raises
     ------
@@ -93,10 +93,15 @@ def _win_stay(data: Trajectories) -> pd.Series:
     if data.outcomes is None:
         raise ValueError("'win_stay' needs outcomes: name their column, gi.read_trajectories(outcome=…)")
     outcome, actions = data.chosen_outcomes[:, :-1], np.asarray(data.actions)
-    both = np.asarray(data.observed)[:, 1:] & np.asarray(data.observed)[:, :-1]
+    both = _choices_after_actions(data)
     same = actions[:, 1:] == actions[:, :-1]
     after = {"after an outcome above 0": outcome > 0, "after an outcome of 0 or below": outcome <= 0}
     return pd.Series({name: float(same[both & each].mean()) for name, each in after.items() if (both & each).any()})
+
+
+def _choices_after_actions(data: Trajectories) -> np.ndarray:
+    """Return True where a choice follows a recorded action, which may be forced, ``(N, T-1)``."""
+    return np.asarray(data.choices)[:, 1:] & np.asarray(data.observed)[:, :-1]
 
 
 def _path_length(data: Trajectories) -> float:

@@ -250,7 +250,8 @@ def test_large_worlds(discount, monkeypatch):
     monkeypatch.setattr(forms, "_DENSE_STATES", 10)
     assert starc(grid, one, two) == pytest.approx(exact, abs=1e-8)
     assert starc(grid, one, gi.ShapedReward(one, 10 * rng.normal(size=144))) == pytest.approx(0.0, abs=1e-7)
-    assert starc(grid, one, gi.StateReward(np.ones(144), on="departure")) == 0.5
+    # Processors round the norm differently.
+    assert starc(grid, one, gi.StateReward(np.ones(144), on="departure")) == pytest.approx(0.5, abs=1e-14)
 
 
 def test_undiscounted():

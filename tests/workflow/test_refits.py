@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
@@ -10,6 +11,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import goalinf as gi
+from goalinf.inference.model.models import StandardModel
 from goalinf.workflow.estimates import Sampling
 from goalinf.workflow.recovery import Recovery
 
@@ -131,3 +133,13 @@ def test_power_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(Sampling, "fit", fails)
     again = gi.power(0, HALL, **settings, subjects=[1], trajectories=[10, 2], steps=5, out=tmp_path)
     pd.testing.assert_frame_equal(again.table[::-1].reset_index(drop=True), first.table)
+
+
+def test_short_chains_that_did_not_converge_are_run_again():
+    """The effective sample size of 2 x 30 draws is below the limit; that of 2 x 500 independent proposals is above."""
+    model = StandardModel(HALL, AGENT, WANTS)
+    data = gi.simulate(0, HALL, gi.agents.boltzmann(beta=2.0), WANTS, trajectories=6, steps=6)
+    short, long = (Sampling(2, draws, "auto").fit(jax.random.key(1), model, data) for draws in (30, 500))
+    assert short.n_draws == 2 * 120
+    assert long.converged
+    assert long.n_draws == 2 * 500

@@ -86,4 +86,5 @@ def policies_of_rewards(agent: SingleAgent, mdp: MDP, rewards: Reward) -> Policy
 def of_modes(policies: Policy, modes: HiddenModes, ended: Numeric) -> Policy:
     """Combine policies with a leading axis into the modes of one agent, all of which share one memory."""
     memory = jax.tree.map(lambda leaf: leaf[0], policies.memory)
-    return Policy(policies.log_probs, policies.values, ended, policies.residual.max(), modes=modes, memory=memory)
+    residual = policies.residual.max()
+    return Policy(policies.log_probs, policies.values, ended, residual, modes, memory, policies.planned)

@@ -92,6 +92,10 @@ class DeltaRule(LearningRule):
         """Return the values."""
         return content
 
+    def expected(self, content: Array) -> Array:
+        """Return the values."""
+        return content
+
     def update(self, content: Array, chosen: Mask, known: Mask, utility: Array) -> Array:
         """Return the values after a choice."""
         error = utility - content
@@ -178,6 +182,10 @@ class KalmanFilter(LearningRule):
         sd = jnp.where(certain, 0.0, jnp.sqrt(jnp.where(certain, 1.0, variance)))
         return mean + self.exploration * sd
 
+    def expected(self, content: tuple[Array, Array]) -> Array:
+        """Return the means."""
+        return content[0]
+
     def update(self, content: tuple[Array, Array], chosen: Mask, known: Mask, utility: Array) -> tuple[Array, Array]:
         """Return means and variances after a choice, of the chosen option and of all others."""
         mean, variance = content
@@ -247,6 +255,10 @@ class Associability(LearningRule):
         return jnp.full(shape, self.initial, dtype), jnp.full(shape, self.initial_associability, dtype)
 
     def utility(self, content: tuple[Array, Array]) -> Array:
+        """Return the values."""
+        return content[0]
+
+    def expected(self, content: tuple[Array, Array]) -> Array:
         """Return the values."""
         return content[0]
 

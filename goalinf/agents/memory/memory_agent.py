@@ -167,11 +167,22 @@ def scanned(
     signals: _Signal,
 ) -> _Seen:
     """Return what is read from a memory at every step, before its update, in a loop over the steps."""
+    return scanned_steps(update, lambda content, step, _: read(content, step.state), start, steps, signals)
+
+
+def scanned_steps(
+    update: Callable[[_Content, Any, _Signal], _Content],
+    read: Callable[[_Content, Any, _Signal], _Seen],
+    start: _Content,
+    steps: Step,
+    signals: _Signal,
+) -> _Seen:
+    """Return what is read from a memory at every step, given the step and its signals, as :func:`scanned`."""
 
     # Storing the content alone, and computing the rest of an update again, takes half the time of a gradient.
     @partial(jax.checkpoint, prevent_cse=False)
     def both(content: _Content, now: tuple[Step, _Signal]) -> tuple[_Content, _Seen]:
         step, signal = now
-        return update(content, step, signal), read(content, step.state)
+        return update(content, step, signal), read(content, step, signal)
 
     return lax.scan(both, start, (steps, signals))[1]

@@ -12,10 +12,10 @@ from jaxtyping import Array, Bool, Int
 
 from goalinf.agents.memory.experience import Experience
 from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise, scanned
-from goalinf.agents.memory.value_tables import is_number, row_of
+from goalinf.agents.memory.value_tables import entry_of, is_number, row_of
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
-from goalinf.agents.policy import Memory, Row, Step
+from goalinf.agents.policy import Learned, Memory, Row, Step
 from goalinf.planning.parameters import Parameter
 from goalinf.rewards import LinearReward, Reward
 from goalinf.worlds import MDP
@@ -37,6 +37,10 @@ class LearningRule(eqx.Module):
     @abc.abstractmethod
     def utility(self, content: Any) -> Array:
         """Return the values by which options are chosen, ``(S, A, N)``."""
+
+    @abc.abstractmethod
+    def expected(self, content: Any) -> Array:
+        """Return the outcomes that are expected of the options, ``(S, A, N)``, from which outcomes deviate."""
 
     @abc.abstractmethod
     def update(self, content: Any, chosen: Mask, known: Mask, utility: Array) -> Any:
@@ -98,6 +102,19 @@ class OptionMemory(Memory[_Content, _Seen, _Signal]):
     def seen(self, start: _Content, steps: Step) -> _Seen:
         """Return the values of the actions, and the last action, at every step."""
         return scanned(self.update, self.read, start, steps, self.signals(steps))
+
+    def learned(self, start: _Content, steps: Step) -> Learned:
+        """Return the expected outcomes, and the utility of the outcome minus the expected one."""
+
+        def expected(memory: _Content, state: Array) -> Array:
+            values = self.rule.expected(memory[0])
+            return row_of(values, state) if self.by_state else values[0]
+
+        signals = self.signals(steps)
+        values = scanned(self.update, expected, start, steps, signals)
+        utility, known = signals
+        outcome = entry_of(jnp.where(known, utility, jnp.nan), steps.action)
+        return Learned(values, jnp.where(steps.observed, outcome - entry_of(values, steps.action), jnp.nan))
 
 
 class OptionLearning(MemoryProcess):

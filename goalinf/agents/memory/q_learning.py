@@ -10,11 +10,11 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Int
 
 from goalinf.agents.memory.experience import LEARNS, SCALES, Experience, start_at_zero
-from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise, scanned
-from goalinf.agents.memory.value_tables import moved, row_of
+from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise, scanned, scanned_steps
+from goalinf.agents.memory.value_tables import entry_of, moved, row_of
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
-from goalinf.agents.policy import Memory, Row, Step
+from goalinf.agents.policy import Learned, Memory, Row, Step
 from goalinf.planning.bellman import highest
 from goalinf.planning.facts import Facts
 from goalinf.planning.parameters import INFINITY, SHARE, DefaultPriors, Parameter, Ranges, discount_prior
@@ -103,11 +103,26 @@ class LearnedValues(Memory[Array, Array, _Signal]):
 
     def update(self, memory: Array, step: Step, signal: _Signal) -> Array:
         """Return the table after one more step."""
+        known = ~jnp.isnan(signal[0])
+        rate = jnp.where(step.observed & known, self.learning_rate, 0.0)
+        return moved(memory, step.state, step.action, rate, self._target(memory, step, signal))
+
+    def _target(self, memory: Array, step: Step, signal: _Signal) -> Array:
+        """Return the reward plus the discounted value of the next state; an unknown reward counts as zero."""
         reward, (available, fixed, value) = signal
         best = jnp.where(fixed, value, highest(jnp.where(available, row_of(memory, step.following), -jnp.inf)))
-        known = ~jnp.isnan(reward)
-        rate = jnp.where(step.observed & known, self.learning_rate, 0.0)
-        return moved(memory, step.state, step.action, rate, jnp.where(known, reward, 0.0) + self.discount * best)
+        return jnp.where(jnp.isnan(reward), 0.0, reward) + self.discount * best
+
+    def learned(self, start: Array, steps: Step) -> Learned:
+        """Return the values of the actions, and the temporal-difference errors."""
+
+        def read(memory: Array, step: Step, signal: _Signal) -> tuple[Array, Array]:
+            row = row_of(memory, step.state)
+            return row, self._target(memory, step, signal) - entry_of(row, step.action)
+
+        signals = self.signals(steps)
+        values, error = scanned_steps(self.update, read, start, steps, signals)
+        return Learned(values, jnp.where(steps.observed & ~jnp.isnan(signals[0]), error, jnp.nan))
 
     def seen(self, start: Array, steps: Step) -> Array:
         """Return the values of the actions at every step."""

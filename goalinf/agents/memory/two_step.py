@@ -12,10 +12,10 @@ from jaxtyping import Array, Int
 
 from goalinf.agents.memory.experience import LEARNS, Experience
 from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise, scanned
-from goalinf.agents.memory.value_tables import cell_of, is_number, moved, row_of
+from goalinf.agents.memory.value_tables import cell_of, entry_of, is_number, moved, row_of
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
-from goalinf.agents.policy import Memory, Row, Step
+from goalinf.agents.policy import Learned, Memory, Row, Step
 from goalinf.checks import check_count
 from goalinf.planning.bellman import highest
 from goalinf.planning.facts import Facts
@@ -135,18 +135,39 @@ class Trials(Memory[_Content, _Seen, _Signal]):
     def adjust(self, seen: _Seen, row: Row) -> Row:
         """Return log-probabilities of the recorded actions by their learned values."""
         state, values, model_free, repeated = seen
-        n_states, n_actions, _ = values.shape[-3:]
-        world = self.experience
+        mixed = self._mixed(self._model_based(values), model_free)
+        first = self.beta_1 * (mixed + self.repetition * is_number(values.shape[-2], repeated))
+        at_first = (state == self.first)[..., None, :]
+        utility = jnp.where(at_first, first, self.beta_2 * row_of(values, state))
+        return after_noise(self.noise, jax.nn.log_softmax(row + utility, axis=-2))
+
+    def _mixed(self, model_based: Array, model_free: Array) -> Array:
+        """Return the values by which first-stage actions are chosen."""
+        return self.model_based * model_based + (1.0 - self.model_based) * model_free
+
+    def _model_based(self, values: Array) -> Array:
+        """Return the values of first-stage actions by the known transitions, given second-stage values."""
+        n_states, world = values.shape[-3], self.experience
         available, fixed, known = map(world.by_trajectory, (world.available, world.fixed, world.values))
         best = jnp.where(fixed, known, highest(jnp.where(available, values, -jnp.inf)))
         leads = world.successors[:, self.first, :, :, None] == jnp.arange(n_states)
         transitions = world.by_trajectory((world.probability[:, self.first, :, :, None] * leads).sum(axis=-2))
-        planned = (transitions * best[..., None, :, :]).sum(axis=-2)
-        mixed = self.model_based * planned + (1.0 - self.model_based) * model_free
-        first = self.beta_1 * (mixed + self.repetition * is_number(n_actions, repeated))
-        at_first = (state == self.first)[..., None, :]
-        utility = jnp.where(at_first, first, self.beta_2 * row_of(values, state))
-        return after_noise(self.noise, jax.nn.log_softmax(row + utility, axis=-2))
+        return (transitions * best[..., None, :, :]).sum(axis=-2)
+
+    def learned(self, start: _Content, steps: Step) -> Learned:
+        """Return the values of both stages, and the prediction error of each stage at its own step."""
+        _, values, model_free, _ = self.seen(start, steps)
+        reward, second = self.signals(steps)
+        at_first = steps.state == self.first
+        planned = self._model_based(values)
+        row = jnp.where(at_first[..., None, :], self._mixed(planned, model_free), row_of(values, steps.state))
+        of_second = cell_of(values, steps.state, steps.action)
+        of_planned, of_free = (entry_of(each, steps.action) for each in (planned, model_free))
+        arrived, met = (jnp.concatenate([each[1:], jnp.zeros_like(each[:1])]) for each in (second, of_second))
+        chosen_first = at_first & steps.observed
+        error = jnp.where(chosen_first & arrived, met - of_free, jnp.where(second, reward - of_second, jnp.nan))
+        parts = {"model_based": of_planned, "model_free": of_free}
+        return Learned(row, error, {name: jnp.where(chosen_first, each, jnp.nan) for name, each in parts.items()})
 
     def signals(self, steps: Step) -> _Signal:
         """Return the rewards, and an indicator of a second-stage action."""

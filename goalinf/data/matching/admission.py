@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from goalinf.agents.agent import Agent
 from goalinf.data.matching.fitting import check_fits
 from goalinf.data.recorded import Recorded
 from goalinf.worlds import World
+from goalinf.worlds.names import label
 
 
 def check_data(data: Recorded, worlds: Sequence[World], agent: Agent) -> None:
@@ -44,3 +47,33 @@ def check_data(data: Recorded, worlds: Sequence[World], agent: Agent) -> None:
             "counts of choices do not identify the trajectory of each choice, and every trajectory comes from one of "
             "several agents (by='trajectory'): give the trajectories, or use by='subject' or by='data'"
         )
+
+
+def check_forced(data: Recorded, worlds: Sequence[World], states: np.ndarray, forced: np.ndarray) -> None:
+    """Refuse simulated trajectories in which an action was forced that their state does not offer.
+
+    Parameters
+    ----------
+    data : Trajectories
+        Data whose forced actions were repeated.
+    worlds : sequence of World
+        One per context of the data, or one for all.
+    states : int (N, T+1)
+        Simulated states.
+    forced : bool (N, T)
+        Steps of the simulated trajectories at which the action of the data was forced.
+
+    Raises
+    ------
+    ValueError
+        Where they do not; the message names the first such step.
+    """
+    for n, t in np.argwhere(forced).tolist():
+        world = worlds[min(int(data.context[n]), len(worlds) - 1)]
+        state, action = int(states[n, t]), int(data.actions[n, t])
+        if not world.mdp.available[state, action]:
+            raise ValueError(
+                f"{data.where('step', n, t)}: the action is forced, and the simulated trajectory has reached state "
+                f"{label(world.states[state])}, where it is not available: force actions only where every state that "
+                "can be reached offers them, or leave the forced actions out of the design"
+            )

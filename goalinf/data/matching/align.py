@@ -32,6 +32,7 @@ def aligned(data: Trajectories, subjects: Sequence[Hashable], contexts: Sequence
         context=context,
         contexts=contexts,
         outcomes=data.outcomes,
+        forced=data.forced,
     ).unlabeled()
 
 

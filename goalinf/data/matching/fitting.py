@@ -86,21 +86,30 @@ def check_fits(data: Recorded, worlds: Sequence[World], *, slips: bool = False) 
         a table.
     """
     check_numbers(data, worlds)
-    cells, contexts = data.cells, data.context_names
-    for number, context in enumerate(contexts):
+    contexts, (context, *pairs) = data.context_names, _recorded_pairs(data)
+    for number, name in enumerate(contexts):
         world = worlds[min(number, len(worlds) - 1)]
-        whose = f"the data of context {context!r}" if len(contexts) > 1 else "the data"
+        whose = f"the data of context {name!r}" if len(contexts) > 1 else "the data"
         recorded_world = data.labels.worlds[number] if data.labels is not None and data.labels.worlds else world
         if recorded_world is not world:
-            of_context = np.asarray(cells.context) == number if len(contexts) > 1 else slice(None)
-            _check_names(
-                whose, recorded_world, world, np.asarray(cells.state)[of_context], np.asarray(cells.action)[of_context]
-            )
+            of_context = context == number if len(contexts) > 1 else slice(None)
+            _check_names(whose, recorded_world, world, *(numbers[of_context] for numbers in pairs))
     visits = _Visits.of(data, worlds)
     state, action = visits.state, visits.action
     rules.check_ended(visits, visits, state, visits.decision)
     rules.check_available(visits, visits, state, action)
     rules.check_moves(visits, visits, state, action, slips=slips)
+
+
+def _recorded_pairs(data: Recorded) -> tuple[np.ndarray, ...]:
+    """Return context, state and action of every different choice, and of every forced action."""
+    cells = data.cells
+    pairs = tuple(np.asarray(numbers) for numbers in (cells.context, cells.state, cells.action))
+    if data.forced is None:
+        return pairs
+    n, t = np.nonzero(data.forced)
+    forced = (data.context[n], data.states[n, t], data.actions[n, t])
+    return tuple(np.concatenate([chosen, np.asarray(more)]) for chosen, more in zip(pairs, forced, strict=True))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

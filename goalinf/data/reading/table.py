@@ -13,6 +13,7 @@ from goalinf.data.labels import Labels
 from goalinf.data.reading import lookup, rules
 from goalinf.data.reading.columns import Keys, Rows, constant, in_sequence, keys, require
 from goalinf.data.reading.faults import Faults, Gathered
+from goalinf.data.reading.forced import forced_rows
 from goalinf.data.reading.outcomes import Outcome, columns_of, outcomes
 from goalinf.data.trajectories import Trajectories
 from goalinf.sizes import check_memory
@@ -34,6 +35,7 @@ def read_trajectories(
     subject: Columns | None = None,
     context: Columns | None = None,
     outcome: Outcome | None = None,
+    forced: Hashable | None = None,
     missing: Sequence[Any] = (),
     delimiter: str | None = None,
 ) -> Trajectories:
@@ -78,6 +80,9 @@ def read_trajectories(
     outcome : column, or mapping from action to column, optional
         Outcome of the chosen action, any number, from which agents learn under a :class:`~goalinf.RecordedReward`; or
         the outcomes of all actions, by their names, where those of other actions were shown, too. Empty: no outcome.
+    forced : column, optional
+        True where the action of the row was set by the experimenter or a program: agents learn from it, and it is not
+        scored. Truth values, the words true and false in any case, or 1 and 0; may be empty in rows without an action.
     missing : sequence
         Further values that stand for a missing value in the columns named above, such as ``["NA", -99]``.
     delimiter : str, optional
@@ -97,8 +102,9 @@ def read_trajectories(
         steps are not integers, duplicated or not consecutive; where the subject or context changes within a
         trajectory; where an action is not available in its state, there is a decision in a terminal state,
         a transition is impossible in the world, or an action cannot be inferred because several lead to the next
-        state; where an outcome is not a finite number, or has no action; where two names print alike (1 and ``"1"``),
-        or a value of `missing` is a name of the world. The message names the first such row, its trajectory and step,
+        state; where an outcome is not a finite number, or has no action; where a forced row has no action, or a row
+        with an action is neither forced nor not; where two names print alike (1 and ``"1"``), or a value of `missing`
+        is a name of the world. The message names the first such row, its trajectory and step,
         the number of such rows, and the remedy.
     FileNotFoundError
         Where the file does not exist.
@@ -121,7 +127,7 @@ def read_trajectories(
     1 subject, 1 context
     """
     columns: dict[str, Columns | None] = {"trajectory": trajectory, "step": step, "state": state}
-    columns |= {"action": action, "subject": subject, "context": context}
+    columns |= {"action": action, "subject": subject, "context": context, "forced": forced}
     if outcome is not None:
         columns["outcome"] = columns_of(outcome)
     data = read_opened(open_table(table, delimiter=delimiter), world, columns, missing, Faults(), outcome)
@@ -143,8 +149,9 @@ def read_opened(
         return None
     words = [missing] if isinstance(missing, str) else list(missing)
     _check_words(words, world)
-    name_columns = [column for part, part_columns in parts.items() if part != "step" for column in part_columns]
-    cleaned = table.without(words, [*name_columns, *parts["step"]])
+    names = [part for part in parts if part not in ("step", "forced")]
+    name_columns = [column for part in names for column in parts[part]]
+    cleaned = table.without(words, [*name_columns, *parts["step"], *parts.get("forced", [])])
     frame = cleaned.typed(name_columns, parts["step"])
 
     rows = in_sequence(frame, table.source, keys(frame, parts["trajectory"], "trajectory"), parts["step"][0], faults)
@@ -153,6 +160,7 @@ def read_opened(
     worlds, contexts, row_worlds = _worlds(world, contexts, rows, context, parts, text=table.text is not None)
     state, action = _visits(rows, row_worlds, parts, cleaned)
     seen = None if outcome is None else outcomes(rows, cleaned.frame, outcome, row_worlds.worlds, action)
+    is_forced = forced_rows(rows, cleaned.cells, parts["forced"][0], action) if "forced" in parts else None
     decision = (rows.following >= 0) | (action >= 0)
     if not faults.messages and not (action >= 0).any():
         faults.add(
@@ -162,7 +170,9 @@ def read_opened(
     if faults.messages:
         return None
     lengths = np.bincount(rows.trajectory[decision], minlength=len(rows.trajectories))
-    states, actions, by_step, positions = _padded(rows, lengths, state, action, seen)
+    states, actions, positions = _padded(rows, lengths, state, action)
+    by_step = None if seen is None else _by_step(rows, lengths, seen, np.nan)
+    forced = None if is_forced is None else _by_step(rows, lengths, is_forced, False)
     labels = Labels(
         trajectories=rows.trajectories,
         subjects=subjects,
@@ -174,31 +184,32 @@ def read_opened(
         source=table.source,
     )
     numbers = {"lengths": lengths, "subject": subject, "context": context}
-    return Trajectories.of(states, actions, **numbers, labels=labels, outcomes=by_step)
+    return Trajectories.of(states, actions, **numbers, labels=labels, outcomes=by_step, forced=forced)
 
 
 def _padded(
-    rows: Rows, lengths: np.ndarray, state: np.ndarray, action: np.ndarray, seen: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
-    """Return states, actions, outcomes and positions of rows as rectangles: -1 (NaN) where there is no row."""
+    rows: Rows, lengths: np.ndarray, state: np.ndarray, action: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return states, actions and positions of rows as rectangles: -1 where there is no row."""
     shape = (len(rows.trajectories), int(lengths.max()))
     check_memory(
         f"{shape[0]:,} trajectories, padded to the longest of {shape[1]:,} steps,",
         60.0 * shape[0] * shape[1],
         "cut long trajectories into shorter ones",
     )
-    decision = rows.step < lengths[rows.trajectory]
-    states, actions = np.full((shape[0], shape[1] + 1), -1, np.int32), np.full(shape, -1, np.int32)
+    states = np.full((shape[0], shape[1] + 1), -1, np.int32)
     positions = np.full(states.shape, -1)
     states[rows.trajectory, rows.step] = state
     positions[rows.trajectory, rows.step] = np.arange(len(state))
-    at = rows.trajectory[decision], rows.step[decision]
-    actions[at] = action[decision]
-    by_step = None
-    if seen is not None:
-        by_step = np.full((*shape, seen.shape[1]), np.nan)
-        by_step[at] = seen[decision]
-    return states, actions, by_step, positions
+    return states, _by_step(rows, lengths, action.astype(np.int32), -1), positions
+
+
+def _by_step(rows: Rows, lengths: np.ndarray, values: np.ndarray, fill: float | int) -> np.ndarray:
+    """Return values of the rows ``(R, …)`` of all decisions as a rectangle ``(N, T, …)``, filled up."""
+    decision = rows.step < lengths[rows.trajectory]
+    table = np.full((len(rows.trajectories), int(lengths.max()), *values.shape[1:]), fill, values.dtype)
+    table[rows.trajectory[decision], rows.step[decision]] = values[decision]
+    return table
 
 
 def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list[Any]]:
@@ -211,7 +222,7 @@ def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list[Any]]:
         for part, names in columns.items()
         if names is not None
     }
-    for part in ("step", "action"):
+    for part in ("step", "action", "forced"):
         if len(parts.get(part, [0])) != 1:
             raise ValueError(f"{part}= names {len(parts[part])} columns; expected one")
     return parts

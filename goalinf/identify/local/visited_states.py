@@ -43,7 +43,7 @@ def scored_states(data: Trajectories, jacobian: PolicyJacobian) -> tuple[np.ndar
     context = np.asarray(data.context) if n_contexts > 1 else np.zeros(len(data.context), int)
     context = np.broadcast_to(context[:, None], data.actions.shape)
     states = np.maximum(np.asarray(data.states)[:, :steps], 0)
-    scored = np.asarray(data.observed) & live[context, states]
+    scored = np.asarray(data.choices) & live[context, states]
     if jacobian.log_policy.ndim == 4:
         visited = np.zeros((n_contexts, n_states), bool)
         visited[context[scored], states[scored]] = True

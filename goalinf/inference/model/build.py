@@ -33,6 +33,7 @@ from goalinf.inference.model.parameterization import Parameterization, WithEvide
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.model.priors import Site, median, priors_of, sample_sites
 from goalinf.inference.model.program_cache import recipe, shapes
+from goalinf.inference.model.tabulated.tabulate import table_of
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 from goalinf.types import PRNGKey
@@ -105,8 +106,8 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
 
     contexts = data.context_names
 
-    def score(values: dict[str, Any], observed: Observations) -> None:
-        numpyro.sample("choices", model_copy.behavior(values, contexts, levels), obs=observed)
+    def score(values: dict[str, Any], observed: Data) -> None:
+        numpyro.sample("choices", model_copy.observing(observed, values, contexts, levels), obs=observed)
 
     def function_of(draw: Callable[[list[Site]], dict[str, Any]]) -> Model:
         return lambda observed: score(draw(sites), observed)
@@ -124,7 +125,7 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     plans = None if levels is None else (levels.arrays, of_levels)
 
     def parameterization(
-        function: Model, name: str, prior: ScaleMixture | None = None, given: Data = bare
+        function: Model, name: str, given: Data, prior: ScaleMixture | None = None
     ) -> Parameterization:
         closed = None if levels else ClosedForm.of(conditions, agent, reward, sites, data, prior)
         # Priors may hold numbers of one precision, and programs of the other precision cannot use them. Data of another
@@ -138,13 +139,23 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
 
         return Parameterization(trace, given, closed, made_of, name)
 
-    natural, product, differences = parameterization(function_of(sample_sites), "natural"), None, None
+    def differences(observed: Data) -> Parameterization | None:
+        evidence = uninformed(sites)
+        return (
+            parameterization(of_differences, "standardized", WithEvidence.of(observed, evidence)) if evidence else None
+        )
+
+    natural, product = parameterization(function_of(sample_sites), "natural", bare), None
     if scale is not None:
-        product = parameterization(function_of(partial(sample_product, prior=scale)), "product", scale)
-    if evidence := uninformed(sites):
-        differences = parameterization(of_differences, "standardized", given=WithEvidence.of(bare, evidence))
+        product = parameterization(function_of(partial(sample_product, prior=scale)), "product", bare, scale)
     dims, coords = site_labels.site_coords(sites, conditions.world, reward, agent, data)
-    posterior = Posterior(model, natural, product, differences, scale, data, dims, coords, sites)
+    posterior = Posterior(model, natural, product, differences(bare), scale, data, dims, coords, sites)
+    if (table := table_of(model_copy, data, levels, sites, natural.recipe)) is not None:
+        rows = table.by_plan()
+        tabulated = parameterization(function_of(sample_sites), "natural", rows)
+        posterior = dataclasses.replace(
+            posterior, table=table, tabulated=tabulated, uninformed=differences(rows), direct=posterior
+        )
     if sites:
         _check_defined(posterior, data)
     return posterior
@@ -165,7 +176,7 @@ def _checked(model: StandardModel, data: Data) -> tuple[Conditions, list[Site]]:
     if not isinstance(data, Observations):
         raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
     if not data.n_observed:
-        raise ValueError(f"the data hold no observed {data.noun}; expected at least one")
+        raise ValueError(f"the data hold no observed {data.noun} that is scored; expected at least one")
     data.check_contexts(data.context_names)
     conditions = Conditions.of(world, reward, data.context_names)
     data.check(conditions.worlds, agent)

@@ -22,9 +22,10 @@ from goalinf.behavior import Behavior
 from goalinf.data import Observations
 from goalinf.inference.model.curvature import SHARED, second_order
 from goalinf.inference.model.program_cache import mapped, shared
+from goalinf.inference.model.tabulated.likelihood_table import TabulatedBehavior
 from goalinf.types import Numeric, PRNGKey
 
-Data: TypeAlias = Observations | PyTree[ArrayLike]  # the latter for a model of the user, compiled with its data
+Data: TypeAlias = Observations | PyTree[ArrayLike]  # the latter for a model of the user, or a table of likelihoods
 Model = Callable[[Data], None]
 _Program = TypeVar("_Program")
 _UNBOUNDED = ("while", "pure_callback", "io_callback")  # primitives whose cost cannot be read from a program
@@ -171,12 +172,14 @@ class Density:
         values = self.constrain(jnp.asarray(self.start), data)
         return {name: values[name] for name in self.unravel(jnp.asarray(self.start))}
 
-    def behaviors(self, sites: dict[str, Any], data: Data) -> list[tuple[Behavior, Observations]]:
+    def behaviors(self, sites: dict[str, Any], data: Data) -> list[tuple[Behavior | TabulatedBehavior, Any]]:
         """Return the behaviors that the model observes, at these values of its sites, and the data of each."""
         return [
             (site["fn"], site["value"])
             for site in self.replay(sites, data).values()
-            if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior)
+            if site["type"] == "sample"
+            and site["is_observed"]
+            and isinstance(site["fn"], (Behavior, TabulatedBehavior))
         ]
 
     def log_likelihood(self, sites: dict[str, Any], data: Data, *, unit: str) -> tuple[Any, Any]:

@@ -216,9 +216,10 @@ def _newton(
     options = {"gtol": gradient, "maxiter": limit, "initial_trust_radius": 0.5, "max_trust_radius": 100.0}
     first_order = partial(_first_order, target)
     try:
-        return optimize.minimize(
-            first_order, start, jac=True, hess=curvature, method="trust-exact", callback=stop_early, options=options
-        )
+        with np.errstate(over="ignore"):  # of the ratio to a predicted decrease of zero, before an undefined point
+            return optimize.minimize(
+                first_order, start, jac=True, hess=curvature, method="trust-exact", callback=stop_early, options=options
+            )
     except UnboundLocalError:  # its search for the step ended, after 25 factorizations, without any step
         return None
 

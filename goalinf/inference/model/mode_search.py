@@ -130,7 +130,7 @@ def modes_of(
 ) -> Modes:
     """Search from the options of a mixture, too; ``key_split`` is for draws of beta where it is summed out."""
     favored = partial(posterior.favored, key_split, parameterization) if posterior.mixture is not None else None
-    return find_modes(key, parameterization, favored, first)
+    return _inside(posterior, parameterization, find_modes(key, parameterization, favored, first))
 
 
 def natural_modes(key: PRNGKey, posterior: Posterior, steps: int | None) -> Modes:
@@ -138,8 +138,15 @@ def natural_modes(key: PRNGKey, posterior: Posterior, steps: int | None) -> Mode
     parameterization = posterior.bounded
     first = climb(parameterization.target, steps=steps)
     if parameterization.closed is not None or first.curvature is None or not first.converged:
-        return Modes((first,))
+        return _inside(posterior, parameterization, Modes((first,)))
     return modes_of(posterior, parameterization, key, key, first)
+
+
+def _inside(posterior: Posterior, parameterization: Parameterization, modes: Modes) -> Modes:
+    """Return the modes; refuse a highest one at the end of a table of log-likelihoods."""
+    if posterior.table is not None and parameterization is posterior.bounded:
+        posterior.check_inside(posterior.at(modes.peaks[0].flat))
+    return modes
 
 
 class _Search:

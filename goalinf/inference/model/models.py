@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import jax.numpy as jnp
 from numpyro.distributions import Distribution
 
 from goalinf.agents import Agent, MixtureAgent
@@ -18,7 +19,8 @@ from goalinf.data import Observations
 from goalinf.inference.model.hierarchical.design_matrix import axes_of
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.priors import Site, find_sites, own_arrays, priors_of
-from goalinf.planning.pooling import Pooling
+from goalinf.inference.model.tabulated.likelihood_table import LikelihoodTable, TabulatedBehavior
+from goalinf.planning.pooling import Pooling, link_of
 from goalinf.rewards import Reward, check_reward
 
 Draw: TypeAlias = Mapping[str, Any]  # site name -> value
@@ -118,6 +120,21 @@ class StandardModel:
     def contents(self) -> tuple[Any, ...]:
         """Return what the model is made of, in an order that compiled programs depend on."""
         return self.world, self.agent, list(self.reward.items()) if isinstance(self.reward, Mapping) else self.reward
+
+    def observing(
+        self, observed: object, draw: Draw, contexts: Sequence[Hashable], levels: Levels | None = None
+    ) -> Behavior | TabulatedBehavior:
+        """Return the distribution of observations, or of a table of their log-likelihoods; traceable."""
+        if not isinstance(observed, LikelihoodTable):
+            return self.behavior(draw, contexts, levels)
+        assert levels is not None
+        (name,) = levels.by
+        prior = self.priors[name]
+        assert isinstance(prior, Pooling)
+        value = dataclasses.replace(levels, values={name: draw[name]}).at()[name]
+        weights = {each: draw[each] for each in self.priors if each != name}
+        agent, _ = fill(self.agent, self.reward, weights)
+        return TabulatedBehavior(agent, link_of(prior.prior).inv(jnp.asarray(value)))
 
     def behavior(self, draw: Draw, contexts: Sequence[Hashable], levels: Levels | None = None) -> Behavior:
         """Return the distribution of the observations at one value of every site; traceable.

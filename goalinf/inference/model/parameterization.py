@@ -16,6 +16,7 @@ from goalinf.inference.model.hierarchical.hierarchy import Evidence
 from goalinf.inference.model.linear_reward.closed_form import ClosedForm
 from goalinf.inference.model.log_density import Data, Density
 from goalinf.inference.model.mode import Compiled, Remembered
+from goalinf.inference.model.tabulated.likelihood_table import LikelihoodTable
 from goalinf.types import PRNGKey
 
 
@@ -24,8 +25,8 @@ class WithEvidence(NamedTuple):
 
     Parameters
     ----------
-    observed : Observations
-        Data.
+    observed : Observations or LikelihoodTable
+        Data, or a table of their log-likelihoods.
     evidence : mapping
         Approximations of the likelihood of every level.
     shifts : mapping to float (U, C, E)
@@ -33,12 +34,12 @@ class WithEvidence(NamedTuple):
         differentiated.
     """
 
-    observed: Observations
+    observed: Observations | LikelihoodTable
     evidence: Mapping[str, Evidence]
     shifts: Mapping[str, Any]
 
     @classmethod
-    def of(cls, observed: Observations, evidence: Mapping[str, Evidence]) -> WithEvidence:
+    def of(cls, observed: Observations | LikelihoodTable, evidence: Mapping[str, Evidence]) -> WithEvidence:
         """Return the data with shifts of zero."""
         return cls(observed, evidence, {name: np.zeros(np.shape(each.precision)) for name, each in evidence.items()})
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,10 +20,13 @@ from goalinf.inference.model.models import AnyModel, Draw, StandardModel
 from goalinf.inference.model.parameterization import Parameterization
 from goalinf.inference.model.priors import Site
 from goalinf.inference.model.program_cache import mapped, shared
+from goalinf.inference.model.tabulated.likelihood_table import LikelihoodTable
+from goalinf.inference.model.tabulated.tabulate import OutsideTableError, check_inside
 from goalinf.sizes import check_memory
 from goalinf.types import PRNGKey
 
 _STATISTICS = 6  # sampler statistics per draw
+_Result = TypeVar("_Result")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,6 +49,12 @@ class Posterior:
         Axis names of every site, and the labels along them.
     sites : list of Site
         Empty for a user's own model.
+    table : LikelihoodTable or None
+        Log-likelihood of every trajectory, where it depends on one parameter alone.
+    tabulated : Parameterization or None
+        The model as it was written, given a table in place of the data.
+    direct : Posterior or None
+        The same posterior without the table.
     """
 
     model: AnyModel
@@ -57,6 +66,9 @@ class Posterior:
     dims: Mapping[str, Sequence[str]]
     coords: Mapping[str, Any]
     sites: list[Site]
+    table: LikelihoodTable | None = None
+    tabulated: Parameterization | None = None
+    direct: Posterior | None = None
 
     def check_draws(self, chains: int, draws: int) -> None:
         """Refuse more draws than fit into memory, with coordinates, values and log-likelihoods by trajectory."""
@@ -73,6 +85,11 @@ class Posterior:
         return self.natural.data
 
     @property
+    def written(self) -> Parameterization:
+        """The model as it was written, given the table where there is one."""
+        return self.tabulated or self.natural
+
+    @property
     def preferred(self) -> Parameterization:
         """Parameterization to sample in: not the natural one, where another is available."""
         return self.product or self.bounded
@@ -85,22 +102,33 @@ class Posterior:
     @property
     def uninformed_preferred(self) -> Parameterization:
         """The preferred parameterization before levels are informed, which takes searches for the mode."""
-        return self.product or self.uninformed or self.natural
+        return self.product or self.uninformed or self.written
 
     @property
     def bounded(self) -> Parameterization:
         """Parameterization whose density has a maximum: that of a group is unbounded in the natural one."""
-        return self.standardized or self.natural
+        return self.standardized or self.written
 
     def named(self, name: str) -> Parameterization | None:
         """Return the parameterization of this name, without information about levels; None where there is none."""
-        return {"natural": self.natural, "product": self.product, "standardized": self.uninformed}.get(name)
+        return {"natural": self.written, "product": self.product, "standardized": self.uninformed}.get(name)
 
     def restart(self) -> None:
         """Let planning start as at first, so that results do not depend on earlier computations in the last digits."""
-        for parameterization in (self.natural, self.product, self.uninformed):
+        for parameterization in (self.natural, self.product, self.uninformed, self.tabulated):
             if parameterization is not None:
                 parameterization.restart()
+
+    def check_inside(self, values: Mapping[str, np.ndarray]) -> None:
+        """Refuse draws at the ends of the table of log-likelihoods.
+
+        Raises
+        ------
+        OutsideTableError
+            Where there are such draws: :func:`covered` then uses the posterior without the table.
+        """
+        if self.table is not None:
+            check_inside(self.table, self.sites, values)
 
     def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Return every site's value at one point in the unconstrained coordinates of ``bounded``."""
@@ -117,7 +145,7 @@ class Posterior:
         else:
             density, data = parameterization.density, parameterization.data
             values = density.over_draws("constrain", density.constrain, flat, data)
-        if parameterization is self.natural:
+        if parameterization.name == "natural":
             return values
         if parameterization.evidence:
             return jax.device_get(to_natural(self.sites, values, parameterization.evidence))
@@ -152,11 +180,12 @@ class Posterior:
         levels = model.levels(self.labeled)
         unit = model.agent.by or "data"
 
-        def score(draw: Draw, data: Observations) -> Any:
-            return model.behavior(draw, contexts, levels).by_option(unit, data)[1]
+        def score(draw: Draw, observed: Data) -> Any:
+            return model.observing(observed, draw, contexts, levels).by_option(unit, observed)[1]
 
         if values:
-            scores = self.natural.density.over_draws("by group", score, dict(values), self.data)
+            density, observed = self.written.density, self.written.data
+            scores = density.over_draws("by group", score, dict(values), observed)
         else:
             scores = jax.device_get(score({}, self.data))[None]
         numbers = np.unique(self.labeled.members(unit))
@@ -188,3 +217,14 @@ class Posterior:
         (linear,) = (site for site in values if site != "agent.beta")
         flat = values[linear].reshape(len(values[linear]), -1)
         return closed.scores(beta[:, None] * flat)[1]
+
+
+def covered(posterior: Posterior, use: Callable[[Posterior], _Result]) -> _Result:
+    """Apply a function to a posterior; to that without a table where draws lie at the ends of the table."""
+    try:
+        return use(posterior)
+    except OutsideTableError:
+        assert posterior.direct is not None
+        built = posterior.model.built
+        built.update({precision: posterior.direct for precision in built if built[precision] is posterior})
+        return use(posterior.direct)

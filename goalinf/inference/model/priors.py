@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -117,7 +117,12 @@ def draw_sites(key: PRNGKey, sites: Sequence[Site]) -> dict[str, np.ndarray]:
 
 def prior_draws(key: PRNGKey, sites: Sequence[Site], count: int) -> dict[str, np.ndarray]:
     """Draw every parameter ``count`` times from its prior, with the draws as the first axis."""
-    return jax.device_get(jax.jit(jax.vmap(lambda each: _draw(each, sites)))(jax.random.split(key, count)))
+    return jax.device_get(drawing(sites)(jax.random.split(key, count)))
+
+
+def drawing(sites: Sequence[Site]) -> Callable[[Any], dict[str, Any]]:
+    """Compile a draw of all parameters from their priors for each of several keys."""
+    return jax.jit(jax.vmap(lambda key: _draw(key, sites)))
 
 
 def _draw(key: PRNGKey, sites: Sequence[Site]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Compiled programs: models with equal contents share them; programs of all draws."""
+"""Compiled programs: models with equal contents share them; programs of all draws, and of their moments."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, PyTree
 from numpyro.distributions import Distribution
@@ -85,6 +86,44 @@ def _content(leaf: Any) -> Hashable:
         fields = sorted(vars(leaf).items(), key=itemgetter(0))
         return type(leaf), tuple((name, _content(value)) for name, value in fields if name != "_inv")
     return type(leaf), leaf
+
+
+def moments(function: Callable[..., Any]) -> Callable[[PyTree[ArrayLike], tuple[Any, ...]], Any]:
+    """Compile ``function(draw, *args)`` to a program of its mean and standard deviation over all draws.
+
+    The draws are added up one after another (Welford 1962), so that the memory does not grow with their number.
+
+    Parameters
+    ----------
+    function : callable
+        Traceable. A new function object is compiled again: keep the program (:func:`shared`).
+
+    Returns
+    -------
+    callable
+        Maps draws (a pytree of arrays with a leading axis) and shared arguments to two results: means, and standard
+        deviations with a divisor of the number of draws minus 1; zero for one draw.
+    """
+
+    @jax.jit
+    def program(draws, args):
+        count = len(jax.tree.leaves(draws)[0])
+        result = jax.eval_shape(lambda draw: function(draw, *args), jax.tree.map(itemgetter(0), draws))
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), result)
+
+        def add(sums, at):
+            mean, squares = sums
+            number, draw = at
+            value = function(draw, *args)
+            deviation = jax.tree.map(lambda new, old: new - old, value, mean)
+            mean = jax.tree.map(lambda old, change: old + change / (number + 1), mean, deviation)
+            squares = jax.tree.map(lambda s, d, new, old: s + d * (new - old), squares, deviation, value, mean)
+            return (mean, squares), None
+
+        (mean, squares), _ = jax.lax.scan(add, (zeros, zeros), (jnp.arange(count), draws))
+        return mean, jax.tree.map(lambda s: jnp.sqrt(s / max(count - 1, 1)), squares)
+
+    return program
 
 
 def mapped(function: Callable[..., Any]) -> Callable[[PyTree[ArrayLike], tuple[Any, ...]], Any]:

@@ -19,6 +19,7 @@ from goalinf.inference.model import site_labels
 from goalinf.inference.model.log_density import Data, Density
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.posterior import Posterior
+from goalinf.inference.model.tabulated.likelihood_table import LikelihoodTable
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.standing import as_group
 from goalinf.inference.samplers.sampler import Sampled
@@ -96,6 +97,7 @@ def labeled_fit(
     ``scores (chains, draws, N)`` is the log-likelihood by trajectory, where it is known already.
     """
     shape = next(iter(stats.values())).shape[:2]
+    posterior.check_inside(values)
     log_likelihood, failures = (scores, 0) if scores is not None else _by_trajectory(posterior, values, precision)
     dims: dict[str, Sequence[str]] = dict(posterior.dims)
     shares: dict[str, np.ndarray] = {}
@@ -175,7 +177,8 @@ def _by_trajectory(
     scored = posterior.by_trajectory(flat)
     if scored is not None:
         return scored.reshape(*shape, -1), int(np.isnan(scored).any(axis=-1).sum())
-    log_likelihood, residual = pointwise(posterior.natural.density, values, posterior.data)
+    data = posterior.data if posterior.table is None else posterior.table
+    log_likelihood, residual = pointwise(posterior.written.density, values, data)
     return log_likelihood, int((residual > 1e3 * 64 * np.finfo(precision).eps).sum())
 
 
@@ -187,7 +190,7 @@ def pointwise(
     Default of the unit: the one of which a fit keeps the log-likelihood.
     """
     shape = next(iter(values.values())).shape[:2]
-    if not isinstance(data, Observations):
+    if not isinstance(data, (Observations, LikelihoodTable)):
         return None, np.zeros(shape)
     unit = unit or data.unit
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}

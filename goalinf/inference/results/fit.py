@@ -262,8 +262,8 @@ class Fit:
     def predict(self, key: PRNGKey, n: int = 100, *, seed: int = 0) -> list[Observations]:
         """Draw from the posterior predictive distribution: n replicated data sets, each from another posterior draw.
 
-        Replicated data have the design of the observed data: subjects and contexts; for trajectories, starts, lengths
-        and missing actions.
+        Replicated data have the design of the observed data: subjects and contexts; for trajectories, starts, lengths,
+        missing and forced actions.
 
         Raises
         ------
@@ -294,7 +294,14 @@ class Fit:
             np.asarray(self.data.members(mixture.by))
         ]
 
-    def _some(self, n: int, seed: int) -> list[dict[str, np.ndarray]]:
+    def some_draws(self, n: int, *, seed: int = 0) -> dict[str, np.ndarray]:
+        """Choose n draws of all parameters at random, without repetition, in the order of the fit: arrays ``(n, …)``.
+
+        Raises
+        ------
+        ValueError
+            Where there are fewer draws than n.
+        """
         names = [*(site.name for site in self.sites), *self._discrete]
         draws = self.posterior[names].stack(sample=("chain", "draw"))  # noqa: PD013
         total = draws.sizes["sample"]
@@ -303,8 +310,11 @@ class Fit:
         if n > total:
             raise ValueError(f"n is {n}; this fit has {total} draws")
         chosen = np.sort(np.random.default_rng(seed).choice(total, n, replace=False))
-        columns = {name: np.moveaxis(draws[name].values, -1, 0)[chosen] for name in draws.data_vars}
-        return [{str(name): np.asarray(values[i]) for name, values in columns.items()} for i in range(n)]
+        return {str(name): np.moveaxis(draws[name].values, -1, 0)[chosen] for name in draws.data_vars}
+
+    def _some(self, n: int, seed: int) -> list[dict[str, np.ndarray]]:
+        columns = self.some_draws(n, seed=seed)
+        return [{name: np.asarray(values[i]) for name, values in columns.items()} for i in range(n)]
 
     def _reward_draws(self) -> dict[str, xr.DataArray]:
         self.standard("reward", "read fit.posterior")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.log_density import Data, Density
 from goalinf.inference.model.models import AnyModel
-from goalinf.inference.model.posterior import Posterior
+from goalinf.inference.model.posterior import Posterior, covered
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_data import check_data, same_data
 
@@ -29,4 +31,11 @@ def fitted_posterior(fit: Fit, model: AnyModel | None = None, data: Data | None 
         )
     if data is None:
         check_data(fit.tree, fit.data)
-    return posterior_of(fit.model if model is None else model, fit.data if data is None else data)
+    posterior = posterior_of(fit.model if model is None else model, fit.data if data is None else data)
+    values = {str(name): np.asarray(array.values) for name, array in fit.posterior.data_vars.items()}
+
+    def inside(used: Posterior) -> Posterior:
+        used.check_inside(values)
+        return used
+
+    return covered(posterior, inside)

@@ -74,6 +74,7 @@ def replicated_at(
         labels=replicated_labels(data, **source),
         contexts=data.contexts,
         outcomes=data.outcomes,
+        forced=outcome.forced,
     )
 
 

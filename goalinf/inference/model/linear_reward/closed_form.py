@@ -229,7 +229,7 @@ class ClosedForm:
     def _visits(self) -> list[sparse.csr_array]:
         """Counts of every state-action pair in every trajectory, for each world, ``(N, A * S)``."""
         states, actions = np.asarray(self.data.states), np.asarray(self.data.actions)
-        n, t = np.nonzero(self.data.observed)
+        n, t = np.nonzero(self.data.choices)
         pair = actions[n, t] * self.likelihoods[0].n_states + states[n, t]
         matrices = []
         for number, likelihood in enumerate(self.likelihoods):

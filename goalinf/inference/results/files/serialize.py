@@ -28,7 +28,7 @@ from goalinf.rewards import Alternatives, Reward
 from goalinf.worlds import MDP, Belief, Memory, World
 
 Structure = dict[str, Any] | list[Any] | str | float | int | bool | None  # as in JSON
-_DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels", "contexts", "outcomes")
+_DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels", "contexts", "outcomes", "forced")
 
 
 def _fields(kind: type[Any]) -> tuple[str, ...]:

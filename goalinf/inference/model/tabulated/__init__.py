@@ -1,0 +1,1 @@
+"""Log-likelihoods of levels that are tabulated, because they depend on one parameter alone."""
