@@ -23,10 +23,10 @@ from .inference.infer import infer as infer
 from .inference.results.files.loading import load as load
 from .inference.results.fit import Fit as Fit
 from .inference.resume import resume as resume
-from .planning.pooling import SharedCorrelation as SharedCorrelation
 from .planning.pooling import no_pooling as no_pooling
 from .planning.pooling import partial_pooling as partial_pooling
 from .planning.regression import regression as regression
+from .planning.shared_correlation import SharedCorrelation as SharedCorrelation
 from .rewards.base import Reward as Reward
 from .rewards.goal import GoalReward as GoalReward
 from .rewards.goal import goals as goals

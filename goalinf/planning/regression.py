@@ -8,14 +8,8 @@ from typing import Any
 from numpyro.distributions import Distribution
 
 from goalinf.checks import check_kind
-from goalinf.planning.pooling import (
-    Pooling,
-    SharedCorrelation,
-    check_number_prior,
-    checked_correlation,
-    checked_spread,
-    units_of,
-)
+from goalinf.planning.pooling import Pooling, check_number_prior, checked_spread, units_of
+from goalinf.planning.shared_correlation import SharedCorrelation, checked_correlation
 
 _GROUP = ("mean", "sd", "correlation")  # names that the group has
 INTERCEPT = "1"

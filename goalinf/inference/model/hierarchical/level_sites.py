@@ -14,7 +14,8 @@ from goalinf.inference.model.hierarchical.design_matrix import column_scales, de
 from goalinf.inference.model.hierarchical.hierarchy import Hierarchy
 from goalinf.inference.model.hierarchical.site import Site, expanded
 from goalinf.inference.model.hierarchical.unit_effects import UnitEffects
-from goalinf.planning.pooling import Pooling, SharedCorrelation, width_of
+from goalinf.planning.pooling import Pooling, width_of
+from goalinf.planning.shared_correlation import SharedCorrelation
 
 CORRELATION = "correlation"  # in names of sites
 
@@ -130,7 +131,7 @@ def joined(sites: Sequence[Site], priors: Mapping[str, Distribution]) -> list[Si
             for each in hierarchies.values()
             for effect in each.design.effects
         )
-        concentration = _checked_concentration(name, members, hierarchies, effects)
+        concentration = _agreed_concentration(name, members, hierarchies, effects)
         last = max(number for number, site in enumerate(ordered) if site.name in of_members)
         ordered = [
             *(site for site in ordered[: last + 1] if site.name not in of_members),
@@ -151,7 +152,7 @@ def _correlations(
     return Site(unit_effects.correlation, prior, (axis, *dims), labels={axis: pair_names(effects)})
 
 
-def _checked_concentration(
+def _agreed_concentration(
     name: str, members: Mapping[str, Pooling], hierarchies: Mapping[str, Hierarchy], effects: tuple[str, ...]
 ) -> float:
     """Return the concentration that the members of a shared correlation agree on."""

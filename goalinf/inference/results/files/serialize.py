@@ -23,7 +23,8 @@ import xarray as xr
 from goalinf.agents import Agent, Option
 from goalinf.data import Labels, Observations, Trajectories
 from goalinf.planning import Part
-from goalinf.planning.pooling import Pooling, SharedCorrelation
+from goalinf.planning.pooling import Pooling
+from goalinf.planning.shared_correlation import SharedCorrelation
 from goalinf.rewards import Alternatives, Reward
 from goalinf.worlds import MDP, Belief, Memory, World
 
