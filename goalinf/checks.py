@@ -72,7 +72,7 @@ def check_share(what: str, value: Any) -> float:
     return number
 
 
-def random_key(key: PRNGKey) -> jax.Array:
+def random_key(key: PRNGKey, name: str = "key") -> jax.Array:
     """Return a JAX random key from a key (of either kind) or from a seed, a whole number in [0, 2^32).
 
     Raises
@@ -83,17 +83,17 @@ def random_key(key: PRNGKey) -> jax.Array:
     expected = f"expected a whole number in [0, {_SEEDS}) as a seed, or a JAX random key, such as jax.random.key(0)"
     if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
         if not 0 <= key < _SEEDS:  # for larger seeds the keys of JAX depend on the precision
-            raise ValueError(f"key is {key!r}; {expected}")
+            raise ValueError(f"{name} is {key!r}; {expected}")
         return jax.random.key(int(key))
     try:
         words = jax.random.key_data(key)
     except (TypeError, ValueError, AttributeError):
         if isinstance(key, (float, str, bool)) or key is None:
-            raise ValueError(f"key is {key!r}; {expected}") from None
+            raise ValueError(f"{name} is {key!r}; {expected}") from None
         forgotten = "Was the key forgotten? It is an argument of its own"
-        raise TypeError(f"key is a {_kind(key)}; {expected}. {forgotten}") from None
+        raise TypeError(f"{name} is a {_kind(key)}; {expected}. {forgotten}") from None
     if words.ndim != 1:
-        raise ValueError("key holds an array of keys; expected one key, such as jax.random.key(0)")
+        raise ValueError(f"{name} holds an array of keys; expected one key, such as jax.random.key(0)")
     return jnp.asarray(key)
 
 

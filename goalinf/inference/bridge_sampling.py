@@ -127,7 +127,7 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
         )
         log_ratio = log_ratio.reshape(n_chains, -1)
         log_ratio_q = parameterization.log_density(proposed) - proposal.log_prob(proposed)
-    log_evidence, error = _bridge(log_ratio, log_ratio_q)
+    log_evidence, error = bridge(log_ratio, log_ratio_q)
     sentence = f"Bridge sampling from {n_chains * (n_draws - half)} draws and {_PROPOSALS} proposals."
     if not fit.converged:
         sentence += " The chains have NOT converged, so the estimate and its error are not reliable."
@@ -205,8 +205,16 @@ class _Proposal:
         return logsumexp(log_densities, axis=0)
 
 
-def _bridge(log_ratio: np.ndarray, log_ratio_q: np.ndarray) -> tuple[float, float]:
-    """Return log marginal likelihood and its error from log ratios at draws ``(chains, draws)``, proposals ``(N,)``."""
+def bridge(log_ratio: np.ndarray, log_ratio_q: np.ndarray) -> tuple[float, float]:
+    r"""Return the log ratio of two normalizing constants and its error, by bridge sampling (Meng and Wong 1996).
+
+    Parameters
+    ----------
+    log_ratio : float (chains, draws)
+        Log ratio of the two unnormalized densities at draws of the first.
+    log_ratio_q : float (N,)
+        The same at independent draws of the second.
+    """
     effective = float(np.clip(effective_sample_size(log_ratio), 1.0, log_ratio.size))
     log_s1, log_s2 = np.log([effective, len(log_ratio_q)]) - np.log(effective + len(log_ratio_q))
     estimate = float(np.median(log_ratio))

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
-from goalinf.checks import check_choice
+from goalinf.checks import random_key
 from goalinf.content_hash import content_hash
 from goalinf.data import Observations, Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
-from goalinf.inference.model.models import StandardModel
-from goalinf.inference.results.assemble import pointwise
 from goalinf.inference.results.diagnostics import KHAT
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.results.fitted_density import fitted_density
-from goalinf.inference.scoring.by_option import flattened, thinned
-from goalinf.inference.scoring.left_out import depend, given_the_rest, sums
-from goalinf.inference.scoring.marginal import check_own_model, items_of, marginal, nested, owned
-from goalinf.precision import computing_in
+from goalinf.inference.scoring.leave_one_out import LeftOut, check_observations, left_out
+from goalinf.inference.scoring.refits import refitted
+from goalinf.types import PRNGKey
 from goalinf.worlds import label
 
-_DRAWS = 1000  # more draws add little to LOO
-_INTEGRATED = 500  # draws at which effects are integrated out: each one takes 16 likelihoods or more
-_INACCURATE = 0.1  # squared relative error of an integral above which a table warns
-_NUMBERS = 50_000_000  # numbers by draw and step that are held in memory at once
+_INACCURATE = 0.3  # relative error of the density of a unit above which a table warns
 
 
-def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame:
+def compare(fits: Mapping[str, Fit], *, unit: str | None = None, refit: int | PRNGKey | None = None) -> pd.DataFrame:
     r"""Compare fits of the same data by leave-one-out cross-validation.
 
     .. math:: \mathrm{elpd} = \sum_i \log p(y_i \mid y_{-i})
@@ -61,6 +53,10 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame
         At least two.
     unit : str, optional
         Unit that is left out: for trajectories ``"step"``, ``"trajectory"`` (the default) or ``"subject"``.
+    refit : int or jax.random key, optional
+        A seed, or a source of randomness. Every unit with Pareto k above 0.7 is scored by a fit of all others, with as
+        many chains and draws. The density of the unit is the ratio of the normalizing constants of the two
+        posteriors, by bridge sampling between their draws. Not for steps. Default: no fit is made, and the table warns.
 
     Returns
     -------
@@ -73,7 +69,8 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame
         - ``elpd_diff``: elpd minus that of the best, at most 0, and ``dse``, its standard error;
         - ``weight``: stacking weight;
         - ``max_k``, ``bad_k``: largest Pareto k and the number of units with k above 0.7. A unit has a large k where
-          the posterior without it differs so much from the posterior of all data that few draws represent it;
+          the posterior without it differs so much from the posterior of all data that few draws represent it. Units
+          that were scored by a fit of the others do not count, and ``refits`` is their number;
         - ``warning``: in words, where the estimate cannot be relied on, or where the draws of a fit are an
           approximation and those of another fit are made by another algorithm; else empty.
 
@@ -82,7 +79,8 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame
     ValueError
         Where there are fewer than two fits, their data differ or are not trajectories, there is a single unit, or a
         model of your own was loaded from a file and steps are asked for, or smaller units than those that are one of
-        several agents each; or where subjects are left out and their parameters cannot be integrated out.
+        several agents each; where subjects are left out and their parameters cannot be integrated out; or where units
+        of a model of your own, or steps, would be left out by further fits.
 
     References
     ----------
@@ -129,17 +127,50 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame
                 f"the fits {reference_name!r} and {name!r} are of different data ({sizes}): fit both to the same data"
             )
     unit = fits[reference_name].data.unit if unit is None else unit
-    left_out = {name: _left_out(fit, unit) for name, fit in fits.items()}
-    loos = {name: result for name, (result, _) in left_out.items()}
+    left = {name: left_out(fit, unit) for name, fit in fits.items()}
+    further = {name: _Refits(0, "") for name in fits}
+    if refit is not None:
+        further = {name: _refit(random_key(refit, "refit"), fits[name], unit, one) for name, one in left.items()}
+    loos = {name: one.result for name, one in left.items()}
     weights = _arviz.weights(loos)
     best = max(loos, key=lambda name: float(loos[name].elpd_i.sum()))
-    notes = {name: [left_out[name][1], note] for name, note in _approximations(fits).items()}
+    notes = {name: [left[name].warning, further[name].warning, note] for name, note in _approximations(fits).items()}
     rows = {name: _row(result, loos[best], unit, notes[name]) for name, result in loos.items()}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.insert(4, "weight", weights.reindex(table.index))
     table = table.sort_values("elpd", ascending=False, kind="stable")
     table.insert(0, "rank", np.arange(len(table)))
+    if refit is not None:
+        table.insert(table.columns.get_loc("warning"), "refits", [further[name].fits for name in table.index])
     return table
+
+
+class _Refits(NamedTuple):
+    """Number of further fits of one model, and a warning where some did not converge."""
+
+    fits: int
+    warning: str
+
+
+def _refit(key: PRNGKey, fit: Fit, unit: str, left: LeftOut) -> _Refits:
+    """Replace the scores of units with large Pareto k by those of fits of all other units, in place."""
+    result = left.result
+    items = np.nonzero(result.pareto_k.values > KHAT)[0]
+    if not len(items):
+        return _Refits(0, "")
+    exact = refitted(key, fit, unit, items, left.scores[..., items])
+    before = float(result.elpd_i.sum())
+    result.elpd_i[items], result.pareto_k[items] = exact.log_density, 0.0
+    result.p = float(result.p) + before - float(result.elpd_i.sum())  # the difference from the density of all data
+    warnings, many_fits = [], many(len(items), "further fit")
+    if failed := int((~exact.converged).sum()):
+        warnings.append(f"{failed} of {many_fits} did NOT converge")
+    if inaccurate := int((exact.error > _INACCURATE).sum()):
+        worst = f"{exact.error.max():.2g}"
+        warnings.append(
+            f"the density by {inaccurate} of {many_fits} has a relative Monte Carlo error up to {worst}: draw more"
+        )
+    return _Refits(len(items), "; ".join(warnings))
 
 
 def _sizes_in_words(data: Observations) -> str:
@@ -172,7 +203,7 @@ def _row(result: _arviz.LOO, best: _arviz.LOO, unit: str, notes: list[str]) -> d
     words = (
         f"{n_bad} of {many(len(k), unit)} have Pareto k above {KHAT}: without one of them the posterior differs so "
         "much from the posterior of all data that its draws do not represent it, and the elpd is too high or too low; "
-        "leave out smaller units, or fit folds of the data (gi.workflow.kfold)"
+        "fit the others again (refit=), leave out smaller units, or fit folds of the data (gi.workflow.kfold)"
     )
     return {
         "elpd": elpd.sum(),
@@ -184,96 +215,6 @@ def _row(result: _arviz.LOO, best: _arviz.LOO, unit: str, notes: list[str]) -> d
         "bad_k": n_bad,
         "warning": "; ".join(part for part in (words if n_bad else "", *notes) if part),
     }
-
-
-def loo(fit: Fit, unit: str | None = None) -> _arviz.LOO:
-    """Compute the leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
-    return _left_out(fit, unit)[0]
-
-
-def _left_out(fit: Fit, unit: str | None) -> tuple[_arviz.LOO, str]:
-    """Return the leave-one-out predictive accuracy, and a warning where an integral over effects is not accurate."""
-    check_observations(fit)
-    data, draws, warning = fit.data, fit.posterior, ""
-    unit = data.unit if unit is None else unit
-    check_choice("unit", unit, data.units[:-1])
-    if (has_effects := owned(fit, unit)) and nested(fit, unit):
-        scores, warning = _over_effects(fit, unit)
-    elif depend(fit, unit):
-        if has_effects and unit == "subject":
-            raise ValueError(
-                "subjects have parameters of their own, and all data are one of several agents: leaving a subject out "
-                "would need an integral for every agent. Give every subject an agent (by='subject'), or leave out "
-                "trajectories (unit='trajectory')"
-            )
-        scores = _given_the_rest(fit, unit)
-    elif data.units.index(unit) < data.units.index(data.unit):
-        scores = _by_part(fit, unit)
-    else:
-        scores, items = _by_unit(fit), items_of(data, unit)[data.scored(data.unit)]
-        check_own_model(fit, unit, thinned(draws, 5))
-        scores = sums(scores, items)
-    if scores.shape[-1] < 2:
-        raise ValueError(f"the data have a single {unit}, and leave-one-out needs two or more; use a smaller unit")
-    selected = draws.isel(draw=slice(None, None, -(-draws.sizes["draw"] // scores.shape[1])))
-    coords = {"chain": selected["chain"], "draw": selected["draw"]}
-    return _arviz.loo(xr.DataArray(scores, dims=("chain", "draw", "unit"), coords=coords), selected), warning
-
-
-def _over_effects(fit: Fit, unit: str) -> tuple[np.ndarray, str]:
-    """Return log-likelihoods without the parameters of single units, ``(chains, kept draws, units)``, and a warning."""
-    with computing_in(fit.tree.attrs["precision"]):
-        values = thinned(fit.posterior, max(1, _INTEGRATED // fit.posterior.sizes["chain"]))
-        shape = next(iter(values.values())).shape[:2]
-        integral = marginal(fit, flattened(values), unit)
-    error = integral.error.mean(axis=0)
-    inaccurate = int((error > _INACCURATE).sum())
-    warning = (
-        f"the integral over the effects of {inaccurate} of {many(len(error), unit)} has a relative Monte Carlo error "
-        f"up to {np.sqrt(error.max()):.2g}, and their elpd is not accurate: fit folds of the data (gi.workflow.kfold)"
-    )
-    scores = integral.log_likelihood + error  # 1 / p is averaged, of which the expectation is 1 + error times too large
-    return scores.reshape(*shape, -1), warning if inaccurate else ""
-
-
-def check_observations(fit: Fit, name: str = "this fit") -> None:
-    """Refuse data without units that could be left out."""
-    if not isinstance(fit.data, Observations):
-        raise ValueError(
-            f"{name} has no pointwise log-likelihood: its model is your own and its data ({type(fit.data).__name__}) "
-            "are not gi.Trajectories or other observations, so that their units are unknown. Give the model "
-            "gi.Trajectories and a site that is a gi.Behavior, or compare with ArviZ on numpyro.infer.log_likelihood"
-        )
-
-
-def _by_unit(fit: Fit) -> np.ndarray:
-    """Return the log-likelihood of every trajectory (or other unit) with an observation, ``(chains, draws, N)``."""
-    if "log_likelihood" not in fit.tree.children:
-        raise ValueError("this model has no pointwise log-likelihood: give it a site that is a gi.Behavior")
-    scores = fit.tree["log_likelihood"].to_dataset()["choices"].values
-    return scores[:, :, fit.data.scored(fit.data.unit)]
-
-
-def _given_the_rest(fit: Fit, unit: str) -> np.ndarray:
-    """Return the log density of every unit given all other data, ``(chains, kept draws, units)``."""
-    options = len(fit.agent.components) if isinstance(fit.model, StandardModel) else 1
-    numbers = options * fit.data.scored(fit.data.units[0]).size
-    with computing_in(fit.tree.attrs["precision"]):
-        values = thinned(fit.posterior, max(1, min(_DRAWS, _NUMBERS // numbers) // fit.posterior.sizes["chain"]))
-        return given_the_rest(fit, values, unit)
-
-
-def _by_part(fit: Fit, unit: str) -> np.ndarray:
-    """Return the log-likelihood of every part of the units, such as actions, ``(chains, kept draws, parts)``."""
-    scored = fit.data.scored(unit)
-    with computing_in(fit.tree.attrs["precision"]):
-        density = fitted_density(fit)
-        n_chains, most = fit.posterior.sizes["chain"], _NUMBERS // scored.size
-        values = thinned(fit.posterior, max(1, min(_DRAWS, most) // n_chains))
-        scores, _ = pointwise(density, values, fit.data.unlabeled(), unit=unit)
-    if scores is None:
-        raise ValueError("this model has no pointwise log-likelihood: give it a site that is a gi.Behavior")
-    return scores[:, :, scored]
 
 
 def _fingerprint(data: Observations) -> str:

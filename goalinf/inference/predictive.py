@@ -14,7 +14,6 @@ from goalinf.checks import check_kind
 from goalinf.data import Observations, Trajectories
 from goalinf.data.matching.align import new_names
 from goalinf.data.matching.fitting import check_same_conditions
-from goalinf.inference.comparison import check_observations
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
@@ -28,6 +27,7 @@ from goalinf.inference.scoring.by_option import (
     options_of_own_model,
     thinned,
 )
+from goalinf.inference.scoring.leave_one_out import check_observations
 from goalinf.inference.scoring.new_levels import differences, has_new_levels, over_new_levels
 from goalinf.planning.log_space import safe_log
 from goalinf.precision import computing_in
@@ -121,14 +121,23 @@ def log_predictive_density(
         raise ValueError(f"the data hold no observed {data.noun} that is scored; expected at least one")
     check_data(fit.tree, fit.data)
     _check_arguments(fit, data, world, reward, model)
+    return _table(fit, data, log_mean(*by_draw(fit, data, world, reward, model)))
+
+
+def by_draw(
+    fit: Fit,
+    data: Observations,
+    world: Worlds | None = None,
+    reward: Rewards | None = None,
+    model: Model | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores (D, N) of every trajectory given the earlier ones of its unit, and the number of the unit (N,)."""
     new_subjects = new_names("subject", data.names("subject"), fit.data.names("subject"))
     with computing_in(fit.tree.attrs["precision"]):
         values = flattened(thinned(fit.posterior, max(1, _DRAWS // fit.posterior.sizes["chain"])))
         if isinstance(fit.model, StandardModel):
-            log_probs, units = _of_agent(fit, agent_scorer(fit, values, data, world, reward), data)
-        else:
-            log_probs, units = _of_own_model(fit, values, data, model, new_subjects)
-    return _table(fit, data, _log_mean(log_probs, units))
+            return _of_agent(fit, agent_scorer(fit, values, data, world, reward), data)
+        return _of_own_model(fit, values, data, model, new_subjects)
 
 
 def _of_agent(fit: Fit, scorer: AgentScorer, data: Observations) -> tuple[np.ndarray, np.ndarray]:
@@ -177,7 +186,7 @@ def _starts(by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: F
     return np.stack(np.broadcast_arrays(*log_probs), axis=2)
 
 
-def _log_mean(log_probs: np.ndarray, units: np.ndarray) -> np.ndarray:
+def log_mean(log_probs: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Average scores ``(D, N)`` to log densities ``(N,)`` of each trajectory given the earlier ones of its unit."""
     nats = np.empty(log_probs.shape[1])
     for unit in np.unique(units):

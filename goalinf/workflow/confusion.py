@@ -15,8 +15,8 @@ from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_choice, check_count, takes_key
 from goalinf.data import Trajectories
 from goalinf.inference.bridge_sampling import marginal_likelihood
-from goalinf.inference.comparison import loo
 from goalinf.inference.model.models import StandardModel
+from goalinf.inference.scoring.leave_one_out import loo
 from goalinf.workflow.estimates import Sampling, numbered_key
 from goalinf.workflow.runs import Client, Result, identity, run_all
 from goalinf.workflow.simulated_data import as_template, simulate_like

@@ -8,11 +8,15 @@ import numpy as np
 import numpyro.distributions as dist
 import pytest
 import xarray as xr
+from scipy import stats
 from scipy.special import logsumexp
 from small import HALL, walks_of
 
 import goalinf as gi
-from goalinf.inference.comparison import _row, thinned
+from goalinf.inference.comparison import _row
+from goalinf.inference.scoring.by_option import thinned
+from goalinf.inference.scoring.leave_one_out import left_out
+from goalinf.inference.scoring.refits import refitted
 
 COLUMNS = ["rank", "elpd", "p", "elpd_diff", "se", "weight", "dse", "max_k", "bad_k", "warning"]
 
@@ -93,7 +97,7 @@ def test_leave_one_out_is_that_of_importance_sampling(own):
 
 
 def test_steps_sum_to_trajectories(fit):
-    from goalinf.inference.comparison import _by_part, _by_unit
+    from goalinf.inference.scoring.leave_one_out import _by_part, _by_unit
 
     assert np.allclose(_by_part(fit, "step").sum(-1), _by_unit(fit).sum(-1))
 
@@ -174,3 +178,43 @@ def test_contexts_of_compared_data_are_matched_by_name():
     np.testing.assert_allclose(table["elpd_diff"], 0.0, atol=1e-12)
     with pytest.raises(ValueError, match="2 contexts, with other names of contexts"):
         gi.compare({"simulated": fits[0], "exchanged": fits[2]})
+
+
+def test_units_with_large_pareto_k_are_left_out_by_further_fits(own):
+    """One of four trajectories is random: importance sampling is off by more than a nat, and quadrature is met."""
+    wants = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
+    agents = [gi.agents.boltzmann(beta=beta) for beta in (8.0, 8.0, 8.0, 0.01)]
+    walks = [gi.simulate(k, HALL, agent, wants, trajectories=1, steps=12) for k, agent in enumerate(agents)]
+    data = gi.Trajectories.of(
+        *(np.concatenate([getattr(walk, name) for walk in walks]) for name in ("states", "actions"))
+    )
+    x, expected, fits = np.arange(-6.0, 6.0, 0.1), {}, {}
+    behaviors = [gi.Behavior(HALL, gi.agents.boltzmann(beta=float(beta)), wants) for beta in np.exp(x)]
+    scores = np.stack([np.asarray(behavior.log_prob_by("trajectory", data)) for behavior in behaviors], axis=1)
+    for name, mean in (("vague", 0.0), ("known", -0.5)):
+        agent = gi.agents.boltzmann(beta=dist.LogNormal(mean, 1.0))
+        fits[name] = gi.infer(1, HALL, agent=agent, reward=wants, data=data)
+        log_posterior = scores.sum(axis=0) + stats.norm(mean, 1.0).logpdf(x)
+        without = logsumexp(log_posterior - scores, axis=1)
+        expected[name] = (logsumexp(log_posterior) - without).sum()
+        last = refitted(jax.random.key(2), fits[name], "trajectory", [3], left_out(fits[name], None).scores[..., 3:])
+        assert 0.0 < last.error[0] < 0.15
+        assert abs(last.log_density[0] - logsumexp(log_posterior) + without[3]) < 4 * last.error[0]
+        assert last.converged.all()
+    table, exact = gi.compare(fits), gi.compare(fits, refit=3)
+    assert list(exact.columns) == [*COLUMNS[:-1], "refits", "warning"]
+    for name, elpd in expected.items():
+        assert table.loc[name, "bad_k"] == exact.loc[name, "refits"] == 1
+        assert "fit the others again (refit=)" in table.loc[name, "warning"]
+        assert table.loc[name, "elpd"] > elpd + 1.0
+        assert exact.loc[name, "elpd"] == pytest.approx(elpd, abs=0.4)
+        assert exact.loc[name, "elpd"] + exact.loc[name, "p"] == pytest.approx(
+            table.loc[name, "elpd"] + table.loc[name, "p"]
+        )
+        assert (exact.loc[name, "bad_k"], exact.loc[name, "warning"]) == (0, "")
+    with pytest.raises(ValueError, match="refit= is given, and unit is 'step'; expected 'trajectory' or 'subject'"):
+        refitted(jax.random.key(0), fits["vague"], "step", [0], np.zeros((1, 1, 1)))
+    with pytest.raises(ValueError, match=r"model of your own.*score its units by gi.infer"):
+        refitted(jax.random.key(0), own, "trajectory", [0], np.zeros((1, 1, 1)))
+    with pytest.raises(ValueError, match="refit is 'yes'; expected a whole number"):
+        gi.compare(fits, refit="yes")

@@ -284,7 +284,7 @@ def test_new_sessions_of_subjects():
 
 def test_inaccurate_integrals_are_reported(grouped, monkeypatch):
     """With an error above the limit, tables and scores say so; a large Pareto k is explained."""
-    monkeypatch.setattr("goalinf.inference.comparison._INACCURATE", 1e-9)
+    monkeypatch.setattr("goalinf.inference.scoring.leave_one_out._INACCURATE", 1e-9)
     monkeypatch.setattr("goalinf.inference.scoring.new_levels._INACCURATE", 1e-12)
     warning = gi.compare({"a": grouped, "b": grouped}, unit="subject")["warning"].iloc[0]
     assert "the integral over the effects of 3 of 3 subjects has a relative Monte Carlo error up to" in warning

@@ -80,7 +80,7 @@ def test_own_models_and_what_draws_differ_in(tmp_path):
         )
         total = np.stack([scores[:, subject == SUBJECT].sum(1) for subject in SUBJECT], 1)
         by_draw.append(np.subtract(*[logsumexp(np.log(WEIGHTS)[:, None] + x, axis=0) for x in (total, total - scores)]))
-    from goalinf.inference.scoring.left_out import given_the_rest
+    from goalinf.inference.scoring.given_the_rest import given_the_rest
     from goalinf.precision import computing_in
 
     with computing_in("float64"):

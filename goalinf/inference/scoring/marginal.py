@@ -22,8 +22,8 @@ from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_density
 from goalinf.inference.scoring.by_option import agent_scorer, flattened, thinned
 from goalinf.inference.scoring.effects import SHARED, Effects, owners, with_common_effects, with_levels
+from goalinf.inference.scoring.given_the_rest import sums
 from goalinf.inference.scoring.integration import Integral, Joint, integrate, log_mean
-from goalinf.inference.scoring.left_out import sums
 from goalinf.precision import computing_in
 
 _DRAWS = 500  # at which a marginal likelihood is estimated

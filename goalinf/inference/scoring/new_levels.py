@@ -13,8 +13,8 @@ from goalinf.data.covariates import level_names
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.scoring.by_option import AgentScorer, unknown_levels
 from goalinf.inference.scoring.effects import EMPTY, SHARED, Effects, owners, with_common_effects, with_levels
+from goalinf.inference.scoring.given_the_rest import ranks
 from goalinf.inference.scoring.integration import Integral, integrate
-from goalinf.inference.scoring.left_out import ranks
 from goalinf.worlds.world import label
 
 _ENOUGH = 4e-4  # squared relative error of the predictive density of every item: 2 %

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from goalinf.checks import PRNGKey, check_choice, check_count, check_kind, takes_key
-from goalinf.data import Labels, Trajectories
+from goalinf.data import Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.display import number as shown
 from goalinf.inference import _arviz
 from goalinf.inference.model.models import StandardModel
-from goalinf.inference.predictive import log_predictive_density
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_data import check_data
+from goalinf.inference.scoring.refits import scores_by_unit, with_names
 from goalinf.workflow.estimates import Sampling, numbered_key
 from goalinf.workflow.runs import Client, Result, identity, run_all
 
@@ -86,16 +86,13 @@ class _Fold:
     def __call__(self, number: int) -> Result:
         held_out = self.data.select(self.folds == number)
         fit = self.sampling.fit(numbered_key(self.key_data, number), self.model, self.data.select(self.folds != number))
-        scores = log_predictive_density(fit, held_out)
-        unit = np.asarray(held_out.members(self.unit))[held_out.scored("trajectory")]
-        by_unit = scores[["steps", "log_density"]].groupby(unit).sum()
-        names = held_out.names(self.unit)
+        scores = scores_by_unit(fit, held_out, self.unit)
         every = self.data.names(self.unit)
         return {
             "converged": bool(fit.converged),
-            "number": [every.index(names[each]) for each in by_unit.index],
-            "choices": [int(count) for count in by_unit["steps"]],
-            "log_density": by_unit["log_density"].tolist(),
+            "number": [every.index(name) for name in scores.index],
+            "choices": [int(count) for count in scores["choices"]],
+            "log_density": scores["log_density"].tolist(),
         }
 
 
@@ -179,7 +176,7 @@ def kfold(
     check_choice("unit", unit, ("subject", "trajectory"))
     check_count("k", k, 2)
     check_count("seed", seed, 0)
-    data = _named(fit.data)
+    data = with_names(fit.data)
     members = np.asarray(data.members(unit))
     with_data = np.unique(members[data.scored("trajectory")])
     if len(with_data) < k:
@@ -200,11 +197,3 @@ def kfold(
     names = data.names(unit)
     table.index = pd.Index([names[number] for number in table["number"]], name=unit, tupleize_cols=False)
     return CrossValidation(table[["fold", "choices", "log_density", "converged"]], unit)
-
-
-def _named(data: Trajectories) -> Trajectories:
-    """Return the data with names of subjects, which parts of the data keep; their numbers where they have none."""
-    if data.labels is not None:
-        return data
-    labels = Labels(tuple(range(data.n_trajectories)), data.subject_names, data.context_names)
-    return dataclasses.replace(data, labels=labels, contexts=None)
