@@ -140,6 +140,7 @@ def test_known_rewards_have_no_such_questions(walks):
         gi.plot.audit(found)
 
 
+@pytest.mark.slow
 def test_the_order_of_worlds_is_no_matter():
     """Two worlds by context: visits belong to them by name; a third without data is left out."""
     hall = gi.gridworld("s..a", discount=0.9)

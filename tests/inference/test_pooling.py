@@ -216,6 +216,7 @@ def test_what_is_refused(fit):
         gi.plot.reward_map(several)
 
 
+@pytest.mark.slow
 def test_both_precisions_in_one_process():
     reward = gi.StateReward(gi.no_pooling(dist.Normal(np.zeros(5), 1.0)), on="departure")
     for precision in ("float64", "float32"):

@@ -152,6 +152,7 @@ def look(key, data, agent, sd):
     return fit.posterior["reward.values"].values, fit.tree["log_likelihood"]["choices"].values
 
 
+@pytest.mark.slow
 def test_shared_programs_change_nothing():
     """Two sets of data, two priors, a known and a free beta: as where every one of them is compiled anew."""
     cases = [

@@ -221,6 +221,7 @@ def replicate(world, agent, reward, like, count, key):
     return betas, rewards, jax.device_get(jax.jit(jax.vmap(walk))(jax.random.split(key_walk, count), betas, rewards))
 
 
+@pytest.mark.slow
 def test_simulation_based_calibration():
     """3 x 3 world, beta and nine rewards: ranks of the truth among the draws are uniform (Talts et al. 2018).
 

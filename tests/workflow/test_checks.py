@@ -204,6 +204,7 @@ def test_planted_errors_of_a_posterior_are_found(scale, shift, says):
     assert figure.axes[0].get_xlabel() == "rank (share)"
 
 
+@pytest.mark.slow
 def test_calibration_of_a_fit_and_of_a_wrong_one(tmp_path):
     """The exact posterior passes; the ranks of a model with a swapped condition do not."""
     import goalinf.workflow.calibration as module
