@@ -44,7 +44,7 @@ PUBLISHED = {
     ("worlds", "column"),
     [
         pytest.param(ONE, 1, marks=pytest.mark.slow, id="one world"),
-        pytest.param({"one": ONE, "two": TWO}, 2, id="two worlds", marks=pytest.mark.slow),
+        pytest.param({"one": ONE, "two": TWO}, 2, id="two worlds"),
     ],
 )
 def test_the_table_of_planner_equivalence(worlds, column):
