@@ -52,7 +52,6 @@ from .worlds.builders.graph import graph_world as graph_world
 from .worlds.builders.grids import gridworld as gridworld
 from .worlds.builders.grids import open_grid as open_grid
 from .worlds.builders.gymnasium import from_gymnasium as from_gymnasium
-from .worlds.builders.gymnasium import gymnasium_reward as gymnasium_reward
 from .worlds.builders.memory import with_memory as with_memory
 from .worlds.builders.random import garnet as garnet
 from .worlds.builders.transition_arrays import from_arrays as from_arrays

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from goalinf.inference.bridge_sampling import _bridge
+from goalinf.inference.bridge_sampling import bridge
 
 LOG_Z, CHAINS, DRAWS, PROPOSALS, REPEATS = 3.0, 4, 400, 2000, 200
 
@@ -28,7 +28,7 @@ def test_the_error_is_the_standard_deviation_of_repeated_estimates(correlation):
 
     found = np.array(
         [
-            _bridge(log_ratio(autoregressive(rng, correlation)), log_ratio(rng.normal(0.5, 1.5, PROPOSALS)))
+            bridge(log_ratio(autoregressive(rng, correlation)), log_ratio(rng.normal(0.5, 1.5, PROPOSALS)))
             for _ in range(REPEATS)
         ]
     )
