@@ -14,6 +14,7 @@ from scipy.interpolate import CubicSpline
 from scipy.special import expit, logsumexp
 
 import goalinf as gi
+from goalinf.inference.scoring.integration import possible
 from goalinf.inference.scoring.marginal import marginal
 from goalinf.precision import computing_in
 
@@ -311,3 +312,14 @@ def test_what_cannot_be_integrated_is_refused():
     own = gi.infer(0, model=model, data=DATA, chains=1, warmup=20, draws=20)
     with pytest.raises(ValueError, match=r"model of your own has parameters by subject \(data\.subject\)"):
         gi.inference.loo(own, "subject")
+
+
+def test_undefined_densities_are_impossible():
+    np.testing.assert_array_equal(possible(np.array([np.nan, -1.0, -np.inf])), [-np.inf, -1.0, -np.inf])
+
+
+def test_priors_print_the_function_that_made_them():
+    prior = dist.LogNormal(0.0, 1.0)
+    assert repr(gi.no_pooling(prior)).startswith("no_pooling(LogNormal(")
+    assert repr(gi.partial_pooling(prior)).startswith("partial_pooling(LogNormal(")
+    assert repr(gi.regression("1 + session", prior)).startswith("regression('1 + session'")
