@@ -13,10 +13,10 @@ from goalinf.content_hash import content_hash
 from goalinf.data import Observations, Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
+from goalinf.inference.left_out_fits import REFITTABLE, check_refittable, refitted
 from goalinf.inference.results.diagnostics import KHAT
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.scoring.leave_one_out import LeftOut, check_observations, left_out
-from goalinf.inference.scoring.refits import refitted
 from goalinf.types import PRNGKey
 from goalinf.worlds import label
 
@@ -79,8 +79,8 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None, refit: int | PR
     ValueError
         Where there are fewer than two fits, their data differ or are not trajectories, there is a single unit, or a
         model of your own was loaded from a file and steps are asked for, or smaller units than those that are one of
-        several agents each; where subjects are left out and their parameters cannot be integrated out; or where units
-        of a model of your own, or steps, would be left out by further fits.
+        several agents each; where subjects are left out and their parameters cannot be integrated out; or where
+        ``refit`` is given and the model is your own, the draws are an approximation, or the unit is a step.
 
     References
     ----------
@@ -127,10 +127,14 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None, refit: int | PR
                 f"the fits {reference_name!r} and {name!r} are of different data ({sizes}): fit both to the same data"
             )
     unit = fits[reference_name].data.unit if unit is None else unit
-    left = {name: left_out(fit, unit) for name, fit in fits.items()}
     further = {name: _Refits(0, "") for name in fits}
     if refit is not None:
-        further = {name: _refit(random_key(refit, "refit"), fits[name], unit, one) for name, one in left.items()}
+        key = random_key(refit, "refit")
+        for name, fit in fits.items():
+            check_refittable(fit, name, unit)
+    left = {name: left_out(fit, unit) for name, fit in fits.items()}
+    if refit is not None:
+        further = {name: _refit(key, fits[name], unit, one) for name, one in left.items()}
     loos = {name: one.result for name, one in left.items()}
     weights = _arviz.weights(loos)
     best = max(loos, key=lambda name: float(loos[name].elpd_i.sum()))
@@ -200,10 +204,11 @@ def _row(result: _arviz.LOO, best: _arviz.LOO, unit: str, notes: list[str]) -> d
     elpd, k = result.elpd_i.values, result.pareto_k.values
     difference = elpd - best.elpd_i.values
     n_bad = int((k > KHAT).sum())
+    again = "fit the others again (refit=), " if unit in REFITTABLE else ""
     words = (
         f"{n_bad} of {many(len(k), unit)} have Pareto k above {KHAT}: without one of them the posterior differs so "
         "much from the posterior of all data that its draws do not represent it, and the elpd is too high or too low; "
-        "fit the others again (refit=), leave out smaller units, or fit folds of the data (gi.workflow.kfold)"
+        f"{again}leave out smaller units, or fit folds of the data (gi.workflow.kfold)"
     )
     return {
         "elpd": elpd.sum(),

@@ -121,7 +121,7 @@ def log_predictive_density(
         raise ValueError(f"the data hold no observed {data.noun} that is scored; expected at least one")
     check_data(fit.tree, fit.data)
     _check_arguments(fit, data, world, reward, model)
-    return _table(fit, data, log_mean(*by_draw(fit, data, world, reward, model)))
+    return _table(fit, data, log_densities(*by_draw(fit, data, world, reward, model)))
 
 
 def by_draw(
@@ -186,7 +186,7 @@ def _starts(by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: F
     return np.stack(np.broadcast_arrays(*log_probs), axis=2)
 
 
-def log_mean(log_probs: np.ndarray, units: np.ndarray) -> np.ndarray:
+def log_densities(log_probs: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Average scores ``(D, N)`` to log densities ``(N,)`` of each trajectory given the earlier ones of its unit."""
     nats = np.empty(log_probs.shape[1])
     for unit in np.unique(units):

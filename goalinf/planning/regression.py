@@ -74,8 +74,8 @@ def regression(
     Raises
     ------
     ValueError
-        Where the formula cannot be read, has no intercept or has a left side; a prior has the wrong support; or a slope
-        is no term of the formula; or where a correlation is given for one effect alone.
+        Where the formula cannot be read, has no intercept or has a left side; a prior has the wrong support; a slope is
+        no term of the formula; or a correlation is given for one effect alone.
 
     References
     ----------

@@ -50,7 +50,7 @@ class SharedCorrelation:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or "/" in self.name:
-            raise ValueError(f"the name of a SharedCorrelation is {self.name!r}; expected text without '/'")
+            raise ValueError(f"the name of a SharedCorrelation is {self.name!r}; expected a name without '/'")
         object.__setattr__(self, "concentration", _checked_concentration(self.concentration))
 
 

@@ -49,7 +49,7 @@ class Sampling:
         check_count("draws", self.draws)
 
     def fit(self, key: PRNGKey, model: StandardModel, data: Trajectories) -> Fit:
-        """Fit a model to simulated data; chains that did not converge are run again with four times as many draws."""
+        """Fit a model to data; chains that did not converge are run again with four times as many draws."""
         if self.method in ("laplace", "svi"):
             return self._fit(key, model, data, chains=None, draws=self.draws * self.chains)
         fit = self._fit(key, model, data, chains=self.chains, draws=self.draws)

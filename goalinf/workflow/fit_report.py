@@ -23,7 +23,8 @@ from goalinf.data.trajectory_arrays import many
 from goalinf.identify import Audit
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
-from goalinf.planning.pooling import Pooling, SharedCorrelation
+from goalinf.planning.pooling import Pooling
+from goalinf.planning.shared_correlation import SharedCorrelation
 from goalinf.plot.forest import forest
 from goalinf.plot.model_checks import calibration as draw_calibration
 from goalinf.plot.model_checks import predictive as draw_predictive

@@ -14,9 +14,9 @@ from small import HALL, walks_of
 
 import goalinf as gi
 from goalinf.inference.comparison import _row
+from goalinf.inference.left_out_fits import Refitted, refitted
 from goalinf.inference.scoring.by_option import thinned
 from goalinf.inference.scoring.leave_one_out import left_out
-from goalinf.inference.scoring.refits import refitted
 
 COLUMNS = ["rank", "elpd", "p", "elpd_diff", "se", "weight", "dse", "max_k", "bad_k", "warning"]
 
@@ -180,7 +180,7 @@ def test_contexts_of_compared_data_are_matched_by_name():
         gi.compare({"simulated": fits[0], "exchanged": fits[2]})
 
 
-def test_units_with_large_pareto_k_are_left_out_by_further_fits(own):
+def test_units_with_large_pareto_k_are_left_out_by_further_fits(own, monkeypatch):
     """One of four trajectories is random: importance sampling is off by more than a nat, and quadrature is met."""
     wants = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
     agents = [gi.agents.boltzmann(beta=beta) for beta in (8.0, 8.0, 8.0, 0.01)]
@@ -212,9 +212,18 @@ def test_units_with_large_pareto_k_are_left_out_by_further_fits(own):
             table.loc[name, "elpd"] + table.loc[name, "p"]
         )
         assert (exact.loc[name, "bad_k"], exact.loc[name, "warning"]) == (0, "")
-    with pytest.raises(ValueError, match="refit= is given, and unit is 'step'; expected 'trajectory' or 'subject'"):
-        refitted(jax.random.key(0), fits["vague"], "step", [0], np.zeros((1, 1, 1)))
-    with pytest.raises(ValueError, match=r"model of your own.*score its units by gi.infer"):
-        refitted(jax.random.key(0), own, "trajectory", [0], np.zeros((1, 1, 1)))
+    fake = Refitted(np.array([-24.0]), np.array([0.5]), np.array([False]))
+    monkeypatch.setattr("goalinf.inference.comparison.refitted", lambda *_: fake)
+    assert gi.compare(fits, refit=3).loc["vague", "warning"] == (
+        "1 of 1 further fit did NOT converge; the density by 1 of 1 further fit has a relative Monte Carlo error up to 0.5: "
+        "draw more"
+    )
+    with pytest.raises(ValueError, match=r"the unit is 'step' of Trajectories; expected unit='trajectory' or"):
+        gi.compare(fits, unit="step", refit=0)
+    with pytest.raises(ValueError, match=r"model of your own.*compare without refit="):
+        gi.compare({"a": own, "b": own}, refit=0)
+    laplace = gi.infer(1, HALL, agent=agent, reward=wants, data=data, method="laplace", draws=50)
+    with pytest.raises(ValueError, match=r"the draws of the fit 'b' are an approximation \(laplace\); bridge sampling"):
+        gi.compare({"a": fits["vague"], "b": laplace}, refit=0)
     with pytest.raises(ValueError, match="refit is 'yes'; expected a whole number"):
         gi.compare(fits, refit="yes")

@@ -3,6 +3,7 @@
 import dataclasses
 from functools import partial
 
+import jax
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
@@ -323,3 +324,11 @@ def test_priors_print_the_function_that_made_them():
     assert repr(gi.no_pooling(prior)).startswith("no_pooling(LogNormal(")
     assert repr(gi.partial_pooling(prior)).startswith("partial_pooling(LogNormal(")
     assert repr(gi.regression("1 + session", prior)).startswith("regression('1 + session'")
+
+
+def test_values_of_further_levels_are_drawn_from_the_prior():
+    """Without a group the draws are those of the prior; with one they are wider by the spread, on the scale of the link."""
+    prior, key = dist.LogNormal(0.0, 0.5), jax.random.key(0)
+    np.testing.assert_array_equal(gi.no_pooling(prior).sample(key, (5,)), prior.sample(key, (5,)))
+    drawn = np.log(np.asarray(gi.partial_pooling(prior, spread=dist.LogNormal(0.0, 1e-3)).sample(key, (20_000,))))
+    assert drawn.std() == pytest.approx(np.hypot(0.5, 1.0), rel=0.03)

@@ -14,10 +14,10 @@ from goalinf.data import Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.display import number as shown
 from goalinf.inference import _arviz
+from goalinf.inference.left_out_fits import scores_by_unit, with_names
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_data import check_data
-from goalinf.inference.scoring.refits import scores_by_unit, with_names
 from goalinf.workflow.estimates import Sampling, numbered_key
 from goalinf.workflow.runs import Client, Result, identity, run_all
 
@@ -117,7 +117,7 @@ def kfold(
 
     It needs no importance sampling, and so no Pareto k: with ``k`` equal to the number of subjects it is the exact
     leave-one-subject-out. Held-out subjects are new to the fit, and their parameters are integrated over the group
-    (:func:`goalinf.inference.log_predictive_density`). Trajectories of one fold and one new subject are scored jointly.
+    (:func:`goalinf.inference.log_predictive_density`). The density of a unit is that of all its choices together.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def kfold(
     seed : int
         Seed of the folds. Models are compared on the same data with the same seed.
     chains, draws : int
-        Chains of every fit, and kept draws of each.
+        Chains of every fit, and kept draws of each; a fit that does not converge is run again with four times as many.
     method : str
         Method of every fit; see :func:`~goalinf.infer`.
     out : path, optional

@@ -33,7 +33,7 @@ def groups(sites: Sequence[Site]) -> dict[str, Hierarchy]:
 
 def unit_effects(sites: Sequence[Site]) -> dict[str, UnitEffects]:
     """Return the deviations of units by the name of the first of their sites."""
-    return {site.name: site.effects for site in sites if site.deviates and site.effects and _first(site)}
+    return {site.name: site.effects for site in sites if site.effects is not None and site.effects.name == site.name}
 
 
 def _first(site: Site) -> bool:

@@ -13,13 +13,15 @@ import pandas as pd
 from goalinf.data import Labels, Trajectories
 from goalinf.inference.bridge_sampling import bridge
 from goalinf.inference.infer import infer
-from goalinf.inference.predictive import by_draw, log_mean
+from goalinf.inference.predictive import by_draw, log_densities
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_data import check_data
 from goalinf.inference.samplers.progress import Progress
 from goalinf.inference.scoring.given_the_rest import sums
 from goalinf.inference.scoring.marginal import items_of
 from goalinf.types import PRNGKey
+
+REFITTABLE = ("trajectory", "subject")  # units without which a model can be fitted
 
 
 class Refitted(NamedTuple):
@@ -28,6 +30,28 @@ class Refitted(NamedTuple):
     log_density: np.ndarray
     error: np.ndarray
     converged: np.ndarray
+
+
+def check_refittable(fit: Fit, name: str, unit: str) -> None:
+    """Refuse to score units by further fits where the model cannot be fitted without them.
+
+    Raises
+    ------
+    ValueError
+        Where the model is a user's own, the draws are an approximation, the data are no trajectories, or the unit is
+        a step.
+    """
+    fit.standard("agent", "compare without refit=, or score the units by fits of your own")
+    if fit.kind == "approximation":
+        raise ValueError(
+            f"refit= is given, and the draws of the fit {name!r} are an approximation ({fit.tree.attrs['algorithm']}); "
+            "bridge sampling needs draws of the posterior: fit with gi.infer(method='auto')"
+        )
+    if not isinstance(fit.data, Trajectories) or unit not in REFITTABLE:
+        raise ValueError(
+            f"refit= is given, and the unit is {unit!r} of {type(fit.data).__name__}; expected unit='trajectory' or "
+            "unit='subject' of gi.Trajectories"
+        )
 
 
 def refitted(key: PRNGKey, fit: Fit, unit: str, items: Sequence[int] | np.ndarray, scores: np.ndarray) -> Refitted:
@@ -51,43 +75,29 @@ def refitted(key: PRNGKey, fit: Fit, unit: str, items: Sequence[int] | np.ndarra
         Ranks of the units, among those with observed actions.
     scores : float (chains, draws, I)
         Log densities of these units given the others, at draws of the fit.
-
-    Raises
-    ------
-    ValueError
-        Where the model is a user's own, the data are no trajectories, or the unit is a step.
     """
-    fit.standard("agent", "score its units by gi.infer(model=…) on the other data, or compare without refit=")
-    if not isinstance(fit.data, Trajectories) or unit not in ("trajectory", "subject"):
-        raise ValueError(
-            f"refit= is given, and unit is {unit!r}; expected 'trajectory' or 'subject' of trajectories, without which "
-            "the model can be fitted"
-        )
     check_data(fit.tree, fit.data)
     data = with_names(fit.data)
     of_item, found = items_of(data, unit), []
     with Progress(f"{unit} left out", len(items), divergences=False) as progress:
         for number, item in enumerate(items):
-            rest = _refit(jax.random.fold_in(key, number), fit, data.select(of_item != item))
+            rest = _fit_again(jax.random.fold_in(key, number), fit, data.select(of_item != item))
             without, _ = by_draw(rest, data.select(of_item == item))
             found.append((*bridge(scores[..., number], without.sum(axis=1)), rest.converged))
             progress.advance(1)
     return Refitted(*(np.array(values) for values in zip(*found, strict=True)))
 
 
-def _refit(key: PRNGKey, fit: Fit, data: Trajectories) -> Fit:
-    """Fit the model of a fit to other data, by the same kind of method, with as many draws."""
-    chains, draws = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
-    approximate = fit.kind == "approximation"
+def _fit_again(key: PRNGKey, fit: Fit, data: Trajectories) -> Fit:
+    """Fit the model of a fit to other data, with as many draws."""
     return infer(
         key,
         fit.world,
         agent=fit.agent,
         reward=fit.reward,
         data=data,
-        method=fit.tree.attrs["algorithm"] if approximate else "auto",
-        chains=None if approximate else chains,
-        draws=chains * draws if approximate else draws,
+        chains=fit.posterior.sizes["chain"],
+        draws=fit.posterior.sizes["draw"],
         precision=fit.tree.attrs["precision"],
         progress=False,
     )
@@ -101,7 +111,7 @@ def scores_by_unit(fit: Fit, data: Trajectories, unit: str) -> pd.DataFrame:
     log_probs, coupled = by_draw(fit, data)
     rows, items = np.flatnonzero(data.scored("trajectory")), items_of(data, unit)
     first = np.unique(items[rows], return_index=True)[1]
-    log_density = log_mean(sums(log_probs[:, rows], items[rows]), coupled[rows][first])
+    log_density = log_densities(sums(log_probs[:, rows], items[rows]), coupled[rows][first])
     choices = sums(np.asarray(data.scored("step")).sum(axis=1)[rows], items[rows])
     names = [data.names(unit)[number] for number in np.asarray(data.members(unit))[rows][first]]
     index = pd.Index(names, name=unit, tupleize_cols=False)
